@@ -1,0 +1,1 @@
+"""Realtime audio channels on Trio."""

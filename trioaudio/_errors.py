@@ -1,0 +1,80 @@
+"""Every exception trioaudio raises, and the difference between them.
+
+Trio's own five say what happened to a resource, and are raised as they are:
+
+- `trio.ClosedResourceError`: *you* closed it (or its block has ended).
+- `trio.BrokenResourceError`: *the world* broke it: the far end failed, or did not take a frame in time.
+- `trio.BusyResourceError`: somebody else is using it right now; the message says who.
+- `trio.EndOfChannel`: the other side is done; nothing more will come.
+- `trio.WouldBlock`: a ``*_nowait`` call found no room or nothing to take.
+
+What follows is what those five cannot say.
+"""
+
+from __future__ import annotations
+
+import trio
+
+
+class TrioAudioError(Exception):
+    """Parent of the errors that are trioaudio's own; never raised itself."""
+
+
+class FormatError(TrioAudioError, ValueError):
+    """Audio is not in the format it should be in, or no conversion exists; names both formats."""
+
+
+class AudioFileError(TrioAudioError):
+    """A file cannot be read as audio, or cannot be written; names the file and the remedy."""
+
+
+class OptionError(TrioAudioError, ValueError):
+    """A plugin spec or option is wrong: unknown, missing, or of the wrong type; suggests the nearest right one."""
+
+
+class PluginError(TrioAudioError):
+    """A plugin asked for by name cannot be loaded; names the package, the entry point and the cause."""
+
+
+class MissingExtraError(PluginError):
+    """An optional dependency is not installed; names the extra that brings it."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs the extra {extra!r}: python -m pip install 'trioaudio[{extra}]'")
+        self.what, self.extra = what, extra
+
+
+class CapabilityError(TrioAudioError):
+    """A model was asked for something it declares it cannot do; names the model and the capability."""
+
+
+class TurnInterruptedError(trio.BrokenResourceError):
+    """The turn was interrupted: what it still has to say must not be said.
+
+    Raised in a producer that is blocked in `Turn.send`, or that sends to an interrupted turn. The event of the
+    same occasion is `TurnInterrupted`.
+    """
+
+
+class SubscriberLagged(TrioAudioError):  # noqa: N818 - the name says what happened, as trio's own errors do
+    """A subscription was not read fast enough and lost events; ``missed`` says how many."""
+
+    def __init__(self, missed: int) -> None:
+        super().__init__(f"this subscription was not read for too long and missed {missed} events; read it faster or subscribe to fewer")
+        self.missed = missed
+
+
+class ControlOverflowError(trio.BrokenResourceError):
+    """More control events waited than the bound allows; the channel is broken rather than losing one (law 6)."""
+
+
+class ProtocolError(TrioAudioError):
+    """Parent of the two protocol errors; never raised itself."""
+
+
+class LocalProtocolError(ProtocolError):
+    """*Our* side asked for something the protocol forbids here."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """*Their* bytes break the protocol; the connection's state cannot be trusted any more."""

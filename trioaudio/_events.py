@@ -1,0 +1,157 @@
+"""The events of a channel: frozen dataclasses, each with the name under which it can also be selected.
+
+A name with a dot (``"mumble.text"``) belongs to plugins and applications; it needs no class: `AppEvent` carries it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from ._receipts import ChannelStatistics, TurnReceipt
+from .audio import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Parent of all events; ``name`` is the word that selects it in ``on``, ``subscribe`` and ``emit``."""
+
+    name: ClassVar[str] = "event"
+
+
+@dataclass(frozen=True, slots=True)
+class Audio(Event):
+    """Audio came in from the far party; ``frame.base64`` is its wire text."""
+
+    name: ClassVar[str] = "audio"
+    frame: Frame
+    dropped: int = 0
+    """Samples missed just before this frame, because this subscription was not read in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit(Event):
+    """The far party (or the app) says: the utterance is complete, answer it."""
+
+    name: ClassVar[str] = "commit"
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupt(Event):
+    """The far party (or the app) *wishes* that the agent stops; the act is `Channel.interrupt`, its event `TurnInterrupted`."""
+
+    name: ClassVar[str] = "interrupt"
+
+
+@dataclass(frozen=True, slots=True)
+class Dtmf(Event):
+    """A key was pressed on a telephone: one of ``0`` to ``9``, ``*``, ``#``, ``A`` to ``D``."""
+
+    name: ClassVar[str] = "dtmf"
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hangup(Event):
+    """The far party hung up, or its connection broke; ``error`` says how in the second case."""
+
+    name: ClassVar[str] = "hangup"
+    error: BaseException | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted(Event):
+    """The far party began to speak."""
+
+    name: ClassVar[str] = "speech_started"
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStopped(Event):
+    """The far party stopped speaking."""
+
+    name: ClassVar[str] = "speech_stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class TurnStarted(Event):
+    """The first audio of a turn is about to be handed to the source."""
+
+    name: ClassVar[str] = "turn_started"
+    item_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TurnPlayed(Event):
+    """A turn has been played out to its end."""
+
+    name: ClassVar[str] = "turn_played"
+    receipt: TurnReceipt
+
+
+@dataclass(frozen=True, slots=True)
+class TurnInterrupted(Event):
+    """A turn was interrupted, and the far end has answered the flush (or its time to answer is over): the final figure.
+
+    ``decided_at`` and ``flushed_at`` are times of the Trio clock, in seconds.
+    """
+
+    name: ClassVar[str] = "turn_interrupted"
+    receipt: TurnReceipt
+    decided_at: float
+    flushed_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Mute(Event):
+    """The caller's audio was muted (it is silence from now on) or unmuted."""
+
+    name: ClassVar[str] = "mute"
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AudioDropped(Event):
+    """Audio was dropped or refused because a bound was reached; reported once per occasion, counted in the statistics."""
+
+    name: ClassVar[str] = "audio_dropped"
+    direction: Literal["inbound", "outbound"]
+    milliseconds: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fault(Event):
+    """Something failed that does not end the channel: a slow listener, a recording that stopped, a message that made no sense."""
+
+    name: ClassVar[str] = "error"
+    error: BaseException
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closed(Event):
+    """The channel has closed; no event follows."""
+
+    name: ClassVar[str] = "closed"
+    reason: str
+    statistics: ChannelStatistics
+
+
+@dataclass(frozen=True, slots=True)
+class AppEvent(Event):
+    """An event of an application or plugin, under a name of its own that has a dot in it."""
+
+    name: ClassVar[str] = "app"
+    topic: str
+    args: tuple[object, ...] = ()
+
+
+CHANNEL_EVENTS: dict[str, type[Event]] = {
+    kind.name: kind
+    for kind in (
+        Audio, Commit, Interrupt, Dtmf, Hangup, SpeechStarted, SpeechStopped, TurnStarted, TurnPlayed, TurnInterrupted, Mute,
+        AudioDropped, Fault, Closed,
+    )
+}  # fmt: skip
+"""Every undotted event name and its class."""

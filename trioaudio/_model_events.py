@@ -1,0 +1,179 @@
+"""What a model says, in one vocabulary for all providers: the realtime events of the kernl SDK, as frozen dataclasses.
+
+All names have a dot, so they never clash with the events of a channel. A session emits them under these names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from ._events import Event
+from .audio import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEvent(Event):
+    """Parent of all events of a model."""
+
+    name: ClassVar[str] = "model.event"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCreated(ModelEvent):
+    """The provider says that the session exists: only now is it connected."""
+
+    name: ClassVar[str] = "session.created"
+    session_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionError(ModelEvent):
+    """The provider reports an error; the connection goes on unless it closes too."""
+
+    name: ClassVar[str] = "session.error"
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class InputCommitted(ModelEvent):
+    """The caller's utterance is complete and became an item of the conversation."""
+
+    name: ClassVar[str] = "audio.input.committed"
+    item_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpeechStarted(ModelEvent):
+    """The model hears the caller begin to speak; ``audio_ms`` counts from the start of the audio it was sent."""
+
+    name: ClassVar[str] = "speech.started"
+    audio_ms: float | None = None
+    item_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpeechStopped(ModelEvent):
+    """The model hears the caller stop."""
+
+    name: ClassVar[str] = "speech.stopped"
+    audio_ms: float | None = None
+    item_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseCreated(ModelEvent):
+    """The model begins an answer."""
+
+    name: ClassVar[str] = "response.created"
+    response_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AudioDelta(ModelEvent):
+    """A piece of the answer's audio, in the format the model was started with."""
+
+    name: ClassVar[str] = "audio.output.delta"
+    item_id: str
+    frame: Frame
+    response_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AudioDone(ModelEvent):
+    """All audio of one item has been sent; it may take long until it has been heard."""
+
+    name: ClassVar[str] = "audio.output.done"
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta(ModelEvent):
+    """A piece of an answer in text."""
+
+    name: ClassVar[str] = "text.output.delta"
+    item_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextDone(ModelEvent):
+    """The whole of an answer in text."""
+
+    name: ClassVar[str] = "text.output"
+    item_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class InputTranscriptDelta(ModelEvent):
+    """A piece of what the caller said, in words."""
+
+    name: ClassVar[str] = "transcript.input.delta"
+    item_id: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class InputTranscript(ModelEvent):
+    """What the caller said, in words; it may arrive long after the answer began."""
+
+    name: ClassVar[str] = "transcript.input"
+    item_id: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutputTranscriptDelta(ModelEvent):
+    """A piece of what the model says, in words."""
+
+    name: ClassVar[str] = "transcript.output.delta"
+    item_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutputTranscript(ModelEvent):
+    """What the model says, in words: all of it, heard or not."""
+
+    name: ClassVar[str] = "transcript.output"
+    item_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ItemTruncated(ModelEvent):
+    """The model has taken note of what was heard of an item: the rest of it was never said."""
+
+    name: ClassVar[str] = "item.truncated"
+    item_id: str
+    audio_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseInterrupted(ModelEvent):
+    """The model itself stopped an answer because it heard the caller."""
+
+    name: ClassVar[str] = "response.interrupted"
+    response_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseDone(ModelEvent):
+    """An answer is complete, as far as the model is concerned."""
+
+    name: ClassVar[str] = "response.done"
+    response_id: str
+    status: Literal["completed", "interrupted", "cancelled", "failed", "incomplete"] = "completed"
+
+
+MODEL_EVENTS: dict[str, type[ModelEvent]] = {
+    kind.name: kind
+    for kind in (
+        SessionCreated, SessionError, InputCommitted, InputSpeechStarted, InputSpeechStopped, ResponseCreated, AudioDelta, AudioDone,
+        TextDelta, TextDone, InputTranscriptDelta, InputTranscript, OutputTranscriptDelta, OutputTranscript, ItemTruncated,
+        ResponseInterrupted, ResponseDone,
+    )
+}  # fmt: skip
+"""Every event name of the vocabulary and its class."""
