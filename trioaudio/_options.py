@@ -1,0 +1,289 @@
+"""Plugin specs, ``NAME:POSITIONAL?key=value&key2=value2``, and how their text becomes the arguments of a plugin's ``open_*``.
+
+The grammar, so that it can be said in one breath: the name ends at the first ``:`` or ``?``; the positional value ends at the
+first ``?``; options are parted by ``&``, a key from its value by the first ``=``. Everything else stands for itself, so
+``wavfile:C:\\calls\\one=two & three.wav`` needs no care. ``%XX`` stands for a byte of UTF-8, in positional and values: a ``?`` in a
+file name is ``%3F``, a ``&`` in a value ``%26``, a ``%`` before two hex digits ``%25``. A ``+`` is a plus.
+
+What an option is, its signature says: name, annotation and default, its help the ``Args:`` section of the docstring. What a
+signature cannot say stands in ``Annotated[str, Option(env="ACME_KEY", secret=True)]``.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from textwrap import dedent
+from types import SimpleNamespace
+from typing import Any, get_args, get_type_hints
+from urllib.parse import quote, unquote
+
+from ._errors import FormatError, OptionError, PluginError
+from ._option_types import Reader, reader_of
+
+MASK = "***"
+"""Stands where the value of a secret would."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What a signature cannot say about an option of a plugin: ``key: Annotated[str, Option(env="ACME_KEY", secret=True)]``.
+
+    Args:
+        help: one line; it replaces that of the docstring's ``Args:`` section.
+        env: environment variable that is used when the option is not given; an empty one counts as not set.
+        secret: its value is never shown.
+    """
+
+    help: str = ""
+    env: str | None = None
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A plugin spec, taken apart and unescaped. Its repr shows no values: one of them may be a secret."""
+
+    name: str
+    positional: str | None = field(default=None, repr=False)
+    options: Mapping[str, str | None] = field(default_factory=dict, repr=False)
+    """Values by key; None is a bare flag: a key without ``=``."""
+
+
+@dataclass(frozen=True, slots=True)
+class OptionInfo:
+    """One option of a plugin, in words."""
+
+    name: str
+    type: str
+    default: str
+    """Empty when it is required; `MASK` when it is a secret that has a default."""
+    help: str
+    env: str | None
+    secret: bool
+    required: bool
+    positional: bool
+    """It may stand after the colon, without its name."""
+
+
+def parse_spec(text: str) -> Spec:
+    """Take a spec apart.
+
+    Raises:
+        OptionError: there is no name, an option has no name or is given twice, or an escape is no UTF-8. Values are never quoted.
+    """
+    name, positional, options = _SPEC.fullmatch(text).groups()  # type: ignore[union-attr]  # it matches every text
+    if not name:
+        raise OptionError("a spec begins with the name of a plugin: NAME:VALUE?option=value, such as wavfile:caller.wav")
+    return Spec(name, None if positional is None else _decoded(positional, name, "value"), _parse_options(name, options or ""))
+
+
+_SPEC = re.compile(r"([^:?]*)(?::([^?]*))?(?:\?(.*))?", re.DOTALL)
+
+
+def format_spec(spec: Spec) -> str:
+    """The text of a spec, escaped where needed: ``parse_spec(format_spec(spec)) == spec``."""
+    positional = "" if spec.positional is None else ":" + _escaped(spec.positional)
+    options = "&".join(key if value is None else f"{key}={_escaped(value)}" for key, value in spec.options.items())
+    return spec.name + positional + ("?" + options if options else "")
+
+
+def _parse_options(name: str, text: str) -> dict[str, str | None]:
+    options: dict[str, str | None] = {}
+    for piece in filter(None, text.split("&")):
+        key, equals, value = piece.partition("=")
+        key = key.replace("-", "_")
+        if not key:
+            raise OptionError(f"{name}: an option has no name before its '='; write option=value")
+        if key in options:
+            raise OptionError(f"{name}: option {key!r} is given twice")
+        options[key] = _decoded(value, name, f"option {key!r}") if equals else None
+    return options
+
+
+def _decoded(text: str, name: str, what: str) -> str:
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        raise OptionError(f"{name}: the percent escapes of its {what} are no UTF-8 text; write a literal % as %25") from None
+
+
+def _escaped(text: str) -> str:
+    return re.sub("[%?&]", lambda match: quote(match[0]), text)
+
+
+def bind(open: Callable[..., object], spec: Spec, environ: Mapping[str, str] = os.environ) -> inspect.BoundArguments:
+    """Turn the texts of a spec into the arguments of ``open``: ``open(*bound.args, **bound.kwargs)``.
+
+    An annotation may be str, int, float, bool, Path, AudioFormat, ``Literal[...]``, ``Annotated`` and unions of these; none
+    at all means text. ``none`` is None where that is allowed. Other parameters can be given from Python only.
+
+    Args:
+        open: what the plugin opens with; decorators are looked through.
+        spec: what was asked for; its name serves the messages.
+        environ: where an option that is not given is looked up, if it has an environment variable.
+
+    Raises:
+        OptionError: an option is unknown, missing, given twice, or of the wrong type; a secret value is not quoted.
+        PluginError: an annotation of ``open`` cannot be understood.
+    """
+    declared = _declared(open)
+    given = _given(declared, spec)
+    bound = inspect.signature(open).bind_partial()
+    for option in declared:
+        if option.name in given:
+            bound.arguments[option.name] = option.value(given[option.name], spec.name, f"option {option.name!r}")
+        elif option.env and environ.get(option.env):
+            bound.arguments[option.name] = option.value(environ[option.env], spec.name, f"environment variable {option.env}")
+        elif option.required:
+            raise OptionError(option.missing(spec.name))
+    return bound
+
+
+def describe(open: Callable[..., object]) -> list[OptionInfo]:
+    """The options of ``open``, in the order of its signature.
+
+    Raises:
+        PluginError: an annotation of ``open`` cannot be understood.
+    """
+    return [option.info() for option in _declared(open)]
+
+
+def masked(open: Callable[..., object], spec: Spec) -> str:
+    """The text of a spec as it may be shown: secrets are masked."""
+    declared = _declared(open)
+    secrets = {option.name for option in declared if option.secret}
+    options = {key: MASK if key in secrets and value else value for key, value in spec.options.items()}
+    hidden = spec.positional is not None and any(option.positional and option.secret for option in declared)
+    return format_spec(replace(spec, positional=MASK if hidden else spec.positional, options=options))
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """``; did you mean '...'?``, or nothing when no known word is near."""
+    near = get_close_matches(word.lower(), known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Declared:
+    """One parameter of an ``open_*``."""
+
+    name: str
+    reader: Reader | None
+    type: str
+    default: object
+    help: str
+    env: str | None
+    secret: bool
+    positional: bool
+
+    @property
+    def required(self) -> bool:
+        return self.default is inspect.Parameter.empty
+
+    def value(self, text: str | None, plugin: str, where: str) -> object:
+        if self.reader is None:
+            raise OptionError(f"{plugin}: option {self.name!r} is a {self.type}, which no text can give; open it from Python")
+        if text is None and not self.reader.flag:
+            raise OptionError(f"{plugin}: {where} has no value; write {self.name}=VALUE (expected: {self.type})")
+        try:
+            return self.reader.read("true" if text is None else text)
+        except ValueError as exc:
+            detail = f" ({exc})" if isinstance(exc, FormatError) and not self.secret else ""
+            shown = repr(MASK if self.secret else text)
+            raise OptionError(f"{plugin}: {where} is {shown}; expected: {self.type}{detail}") from None  # the cause quotes the value
+
+    def missing(self, plugin: str) -> str:
+        if self.reader is None:
+            return f"{plugin} cannot be opened by a spec: its option {self.name!r} is a {self.type}; open it from Python"
+        form = f"{plugin}:{self.name.upper()}" if self.positional else f"{plugin}?{self.name}=VALUE"
+        env = f"set the environment variable {self.env}, or " if self.env else ""
+        return f"{plugin} needs its option {self.name!r} ({self.help.rstrip('.') or self.type}); {env}write {form}"
+
+    def info(self) -> OptionInfo:
+        default = MASK if self.secret and self.default not in (None, inspect.Parameter.empty) else _default_text(self.default)
+        return OptionInfo(self.name, self.type, default, self.help, self.env, self.secret, self.required, self.positional)
+
+
+def _given(declared: list[_Declared], spec: Spec) -> dict[str, str | None]:
+    """The texts of a spec by option name; every key is known."""
+    given = dict(spec.options)
+    names = [option.name for option in declared]
+    for key in given:
+        if key not in names:
+            raise OptionError(_unknown(key, names, spec))
+    if spec.positional is None:
+        return given
+    first = next((option.name for option in declared if option.positional), None)
+    if first is None:
+        raise OptionError(f"{spec.name} takes no value after the colon; write its options as {spec.name}?option=value")
+    if first in given:
+        raise OptionError(f"{spec.name}: option {first!r} is given twice: after the colon and by name")
+    return given | {first: spec.positional}
+
+
+def _unknown(key: str, names: list[str], spec: Spec) -> str:
+    known = f"its options are {', '.join(names)}" if names else "it has none"
+    escape = "; a '?' or '&' that belongs to a value is written %3F or %26" if spec.positional else ""
+    return f"{spec.name} has no option {key!r}{suggest(key, names)} ({known}{escape})"
+
+
+def _declared(open: Callable[..., object]) -> list[_Declared]:
+    """The parameters of ``open`` that a caller can name; the first that text can give may also come without its name."""
+    helps = _docstring_args(inspect.getdoc(open) or "")
+    declared: list[_Declared] = []
+    for parameter in inspect.signature(open).parameters.values():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        annotation = _evaluated(open, parameter)
+        reader, option = reader_of(annotation), _option_in(annotation)
+        positional = bool(reader) and parameter.kind is not parameter.KEYWORD_ONLY and not any(each.positional for each in declared)
+        type = reader.type if reader else inspect.formatannotation(annotation)
+        help = option.help or helps.get(parameter.name, "")
+        declared.append(_Declared(parameter.name, reader, type, parameter.default, help, option.env, option.secret, positional))
+    return declared
+
+
+def _evaluated(open: Callable[..., object], parameter: inspect.Parameter) -> Any:
+    """One annotation alone: a name that only type checkers know, such as that of the return type, does no harm elsewhere."""
+    scope = getattr(inspect.unwrap(open), "__globals__", {})
+    alone = SimpleNamespace(__annotations__={parameter.name: parameter.annotation})
+    try:
+        return get_type_hints(alone, scope, include_extras=True)[parameter.name]
+    except (NameError, AttributeError, TypeError, SyntaxError) as exc:
+        what = f"the annotation {parameter.annotation!r} of {parameter.name!r} in {getattr(open, '__qualname__', open)}"
+        raise PluginError(f"{what} cannot be understood ({exc}); import its names at run time, not only for type checkers") from exc
+
+
+def _option_in(annotation: object) -> Option:
+    """The `Option` of an annotation, also when it hides inside a union: a secret must not be missed."""
+    for part in (*getattr(annotation, "__metadata__", ()), *get_args(annotation)):
+        if isinstance(part, Option):
+            return part
+        if (found := _option_in(part)) != _NO_OPTION:
+            return found
+    return _NO_OPTION
+
+
+_NO_OPTION = Option()
+
+
+def _docstring_args(doc: str) -> dict[str, str]:
+    """What the ``Args:`` section of a docstring says of each parameter, in one line each."""
+    section = re.search(r"^Args:[ ]*\n((?:[ ]+.*(?:\n|\Z)|\n)+)", doc, re.MULTILINE)
+    if not section:
+        return {}
+    entries = re.finditer(r"^(\w+)(?: *\([^)]*\))?:(.*(?:\n(?:[ ].*|$))*)", dedent(section[1]), re.MULTILINE)
+    return {entry[1]: " ".join(entry[2].split()) for entry in entries}
+
+
+def _default_text(default: object) -> str:
+    if default is inspect.Parameter.empty:
+        return ""
+    if default is None or isinstance(default, bool):
+        return str(default).lower()
+    return str(int(default)) if isinstance(default, float) and default.is_integer() else str(default)
