@@ -1,0 +1,152 @@
+"""Every check of the project, one session each.
+
+``python -m nox`` runs the ones that decide whether a change is good, ``nox -l`` lists them all, ``nox -s NAME -- ARGS`` runs one.
+What is tested is what ships: the wheel, built once per run and installed beside a copy of the tests, away from the sources.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.5"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.error_on_missing_interpreters = False
+nox.options.download_python = "never"
+nox.options.sessions = ["lint", "types", "tests", "docs", "coverage", "saboteurs"]
+
+ROOT = Path(__file__).parent
+PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+PYTHONS = nox.project.python_versions(PROJECT)
+EXTRAS = ("files", "vad", "demo")
+CODE = ("trioaudio", "tests", "docs", "noxfile.py")
+
+STRICT_ASYNC = "ASYNC"  # all of them, also those that are off by default: every async function of the library is a checkpoint
+RELAXED_ASYNC = "ASYNC910,ASYNC911"  # tests and examples may have async functions that do not always reach one
+
+
+def activate_all_pythons() -> None:
+    """Let every version that pyenv has installed be found: it puts a shim of each on the PATH that runs only if activated."""
+    if "PYENV_VERSION" in os.environ or shutil.which("pyenv") is None:
+        return
+    installed = subprocess.run(["pyenv", "versions", "--bare"], capture_output=True, text=True, check=True).stdout.split()
+    active = subprocess.run(["pyenv", "version-name"], capture_output=True, text=True, check=True).stdout.strip().split(":")
+    wanted = [version for version in installed if version.rpartition(".")[0] in PYTHONS]
+    os.environ["PYENV_VERSION"] = ":".join(dict.fromkeys([*active, *wanted]))
+
+
+activate_all_pythons()
+
+
+def group(*names: str) -> tuple[str, ...]:
+    """The requirements of dependency groups of pyproject.toml."""
+    return nox.project.dependency_groups(PROJECT, *names)
+
+
+def oldest() -> list[str]:
+    """The lower bounds of pyproject.toml as exact versions: what it promises is what is tested."""
+    extras = PROJECT["project"]["optional-dependencies"]
+    promised = [*PROJECT["project"]["dependencies"], *(line for extra in EXTRAS for line in extras[extra])]
+    return [line.replace(">=", "==", 1) for line in promised if not line.startswith("trioaudio[")]
+
+
+_built: list[Path] = []
+
+
+def wheel(session: nox.Session, *extras: str) -> str:
+    """The wheel as a requirement with extras; built by the first session that asks for it."""
+    if not _built:
+        folder = ROOT / ".nox" / "wheel"
+        shutil.rmtree(folder, ignore_errors=True)
+        session.run("python", "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT))
+        _built.extend(folder.glob("trioaudio-*.whl"))
+    return f"trioaudio[{','.join(extras)}] @ {_built[0].as_uri()}"
+
+
+def leave_the_sources(session: nox.Session) -> None:
+    """Go on in a copy of what tests need that has no package in it, so that the installed wheel is what they import."""
+    folder = Path(session.create_tmp()) / "suite"
+    shutil.rmtree(folder, ignore_errors=True)
+    for name in ("tests", "docs"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "_build"))
+    for name in ("README.md", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder)
+    session.chdir(folder)
+
+
+def run_suite(session: nox.Session, *options: str) -> None:
+    """Run the tests on two cores, with the session's own arguments; a test that hangs for five minutes ends the run."""
+    limits = ("--override-ini=faulthandler_timeout=300", "--override-ini=faulthandler_exit_on_timeout=true")
+    session.run("python", "-m", "pytest", "--numprocesses=2", *limits, *options, *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style and async manners."""
+    session.install("--quiet", *group("lint"))
+    session.run("ruff", "check", *CODE)
+    session.run("ruff", "format", "--check", *CODE)
+    library, others = ([str(path) for name in names for path in sorted((ROOT / name).rglob("*.py"))] for names in (CODE[:1], CODE[1:3]))
+    session.run("flake8-async", f"--enable={STRICT_ASYNC}", *library)
+    session.run("flake8-async", f"--enable={STRICT_ASYNC}", f"--disable={RELAXED_ASYNC}", *others)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Types: strict inside, complete for users, and wrong uses that must be found."""
+    session.install("--quiet", wheel(session, *EXTRAS, "test"), *group("types"))
+    session.run("mypy")
+    session.run("mypy", "tests/typing", "docs/examples", "noxfile.py")
+    session.run("pyright", "--project", "tests/typing")
+    session.chdir(session.create_tmp())
+    session.run("pyright", "--verifytypes", "trioaudio", "--ignoreexternal")
+
+
+@nox.session(python=PYTHONS)
+@nox.parametrize("dependencies", [nox.param("oldest", id="oldest"), nox.param("newest", id="newest")])
+def tests(session: nox.Session, dependencies: str) -> None:
+    """The suite, from the wheel, on every installed Python with the oldest and the newest supported dependencies."""
+    pinned = oldest() if dependencies == "oldest" else ()
+    session.install("--quiet", wheel(session, *EXTRAS), *pinned, *group("suite"))
+    leave_the_sources(session)
+    run_suite(session)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation; a warning, such as a reference to a name that does not exist, is an error."""
+    session.install("--quiet", wheel(session, "files", "test"), *group("docs"))
+    session.run("sphinx-build", "--fail-on-warning", "--keep-going", "--quiet", "-d", session.create_tmp(), "docs", "docs/_build")
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Branch coverage of the package, with a floor (in pyproject.toml)."""
+    session.install("--quiet", wheel(session, *EXTRAS), *group("coverage"))
+    leave_the_sources(session)
+    run_suite(session, "--quiet", "--cov", "--cov-report=term")
+
+
+@nox.session
+def saboteurs(session: nox.Session) -> None:
+    """Faults planted in copies of the core, one at a time: the suite must catch each."""
+    session.install("--quiet", wheel(session, *EXTRAS), *group("suite"))
+    session.run("python", "tests/saboteurs.py", *session.posargs)
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """What a frame and a channel cost."""
+    session.install("--quiet", wheel(session, *EXTRAS))
+    session.run("python", "tests/bench/run.py", *session.posargs)
+
+
+@nox.session(default=False)
+def news(session: nox.Session) -> None:
+    """The changelog as the next release would show it."""
+    session.install("--quiet", *group("news"))
+    session.run("towncrier", "build", "--draft", "--version", PROJECT["project"]["version"])
