@@ -39,7 +39,7 @@ class AudioFormat:
             raise FormatError(f"encoding {self.encoding!r} is not known; choose one of {', '.join(SAMPLE_BYTES)}")
         if not isinstance(self.rate, int) or not MIN_RATE <= self.rate <= MAX_RATE:
             raise FormatError(f"rate {self.rate!r} is not a whole number of {MIN_RATE} to {MAX_RATE} samples per second")
-        if self.num_channels not in (1, 2):
+        if not isinstance(self.num_channels, int) or self.num_channels not in (1, 2):
             raise FormatError(f"num_channels is {self.num_channels!r}; only 1 (mono) and 2 (stereo) are supported")
 
     @cached_property
@@ -81,7 +81,7 @@ def parse_format(text: str) -> AudioFormat:
         FormatError: the text is not of that form, or a value is out of range.
     """
     encoding, *numbers = text.split("/")
-    if not 1 <= len(numbers) <= 2 or not all(number.isascii() and number.isdigit() for number in numbers):
+    if not 1 <= len(numbers) <= 2 or not all(number.isascii() and number.isdigit() and len(number) < 10 for number in numbers):
         raise FormatError(f"{text!r} is not a format; write ENCODING/RATE or ENCODING/RATE/CHANNELS, such as pcm16/24000")
     return AudioFormat(encoding, *map(int, numbers))  # type: ignore[arg-type]  # checked by AudioFormat itself
 
