@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 from .._errors import FormatError
 
 Encoding: TypeAlias = Literal["pcm16", "mulaw", "alaw"]
+"""How a sample is written down: ``pcm16`` (signed, little endian), ``mulaw`` or ``alaw`` (ITU-T G.711)."""
 
 SAMPLE_BYTES: dict[str, int] = {"pcm16": 2, "mulaw": 1, "alaw": 1}
 SILENT_BYTES: dict[str, bytes] = {"pcm16": b"\0\0", "mulaw": b"\xff", "alaw": b"\xd5"}
@@ -87,8 +88,14 @@ def parse_format(text: str) -> AudioFormat:
 
 
 PCM16_8K = AudioFormat("pcm16", 8_000)
+"""Linear samples at the telephone's rate."""
 PCM16_16K = AudioFormat("pcm16", 16_000)
+"""Linear samples at the rate most speech recognisers want."""
 PCM16_24K = AudioFormat("pcm16", 24_000)
+"""Linear samples at the rate most speech models speak."""
 PCM16_48K = AudioFormat("pcm16", 48_000)
+"""Linear samples at the rate of browsers, sound cards and rooms."""
 MULAW_8K = AudioFormat("mulaw", 8_000)
+"""The telephone in North America and Japan (RTP payload type 0, PCMU)."""
 ALAW_8K = AudioFormat("alaw", 8_000)
+"""The telephone everywhere else (RTP payload type 8, PCMA)."""
