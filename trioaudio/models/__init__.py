@@ -1,0 +1,1 @@
+"""Built-in models: one module each, found by name through the entry points ``trioaudio.models``."""

@@ -1,0 +1,1 @@
+"""Built-in sources: one module each, found by name through the entry points ``trioaudio.sources``."""
