@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from ._receipts import ChannelStatistics, TurnReceipt
+from ._receipts import ChannelStatistics, CloseReason, TurnReceipt
 from .audio import Frame
 
 
@@ -134,7 +134,7 @@ class Closed(Event):
     """The channel has closed; no event follows."""
 
     name: ClassVar[str] = "closed"
-    reason: str
+    reason: CloseReason
     statistics: ChannelStatistics
 
 
@@ -147,6 +147,15 @@ class AppEvent(Event):
     args: tuple[object, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Status(Event):
+    """The session's link to its model: ``connected`` only when the provider has said that the session exists."""
+
+    name: ClassVar[str] = "status"
+    status: Literal["connecting", "connected", "closed"]
+    detail: str = ""
+
+
 CHANNEL_EVENTS: dict[str, type[Event]] = {
     kind.name: kind
     for kind in (
@@ -155,3 +164,6 @@ CHANNEL_EVENTS: dict[str, type[Event]] = {
     )
 }  # fmt: skip
 """Every undotted event name and its class."""
+
+SESSION_EVENTS: dict[str, type[Event]] = {**{name: kind for name, kind in CHANNEL_EVENTS.items() if name != "audio"}, Status.name: Status}
+"""Every undotted event name of a session: those of its channel, but audio, and its own. Its model's events all have a dot."""

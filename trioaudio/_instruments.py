@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from .audio import Frame
@@ -22,3 +23,34 @@ class Instrument(Protocol):
 
     def agent_cut(self, at: float, epoch: int) -> None:
         """Nothing of this epoch is heard from ``at`` on: it was interrupted. The final word; follows within a second or two."""
+
+
+class Instruments:
+    """The instruments of one channel; one that raises is removed, and ``on_fault`` is told."""
+
+    def __init__(self, instruments: Sequence[Instrument], on_fault: Callable[[Exception, Instrument], None]) -> None:
+        self._instruments = list(instruments)
+        self._on_fault = on_fault
+
+    def __bool__(self) -> bool:
+        return bool(self._instruments)
+
+    def caller_heard(self, frame: Frame, now: float) -> None:
+        """Tell all."""
+        self._tell(lambda instrument: instrument.caller_heard(frame, now))
+
+    def agent_sent(self, frame: Frame, start: float, epoch: int) -> None:
+        """Tell all."""
+        self._tell(lambda instrument: instrument.agent_sent(frame, start, epoch))
+
+    def agent_cut(self, at: float, epoch: int) -> None:
+        """Tell all."""
+        self._tell(lambda instrument: instrument.agent_cut(at, epoch))
+
+    def _tell(self, what: Callable[[Instrument], None]) -> None:
+        for instrument in tuple(self._instruments):
+            try:
+                what(instrument)
+            except Exception as exc:  # noqa: BLE001 - an instrument only watches: it never breaks a call
+                self._instruments.remove(instrument)
+                self._on_fault(exc, instrument)

@@ -55,6 +55,18 @@ class Ledger:
 
 
 @dataclass(frozen=True, slots=True)
+class CloseReason:
+    """Why a channel closed: ``closed`` (the app closed it), ``hangup`` (the far party did), ``broken`` (the connection
+    failed) or ``failed`` (a listener or a plugin raised); ``error`` is the cause in the last two cases."""
+
+    kind: Literal["closed", "hangup", "broken", "failed"]
+    error: BaseException | None = None
+
+    def __str__(self) -> str:
+        return self.kind if self.error is None else f"{self.kind}: {self.error!r}"
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelStatistics:
     """Counters of one channel; audio is in milliseconds unless a name says otherwise."""
 

@@ -17,6 +17,7 @@ from ._agent import Agent
 from ._errors import CapabilityError
 from ._events import Event
 from ._model_events import ModelEvent
+from ._options import Option as Option
 from .audio import AudioFormat, Frame
 
 CONTRACT_VERSION = 1
@@ -243,22 +244,28 @@ AnyPlugin: TypeAlias = SourcePlugin[Any] | ModelPlugin[Any]
 
 
 def source_plugin(
-    name: str, *, extra: str | None = None, virtual: bool = False
+    name: str, *, extra: str | None = None, virtual: bool = False, contract: int = CONTRACT_VERSION
 ) -> Callable[[Callable[P, AbstractAsyncContextManager[Source]]], SourcePlugin[P]]:
-    """Announce an ``@asynccontextmanager`` function that yields a `Source` as the plugin ``name``."""
+    """Announce an ``@asynccontextmanager`` function that yields a `Source` as the plugin ``name``.
+
+    A package of its own states the ``contract`` it was written for, so that a later trioaudio can refuse it by name.
+    """
 
     def announce(open: Callable[P, AbstractAsyncContextManager[Source]]) -> SourcePlugin[P]:
-        return SourcePlugin(name, open, extra, virtual)
+        return SourcePlugin(name, open, extra, virtual, contract=contract)
 
     return announce
 
 
 def model_plugin(
-    name: str, *, extra: str | None = None, virtual: bool = False
+    name: str, *, extra: str | None = None, virtual: bool = False, contract: int = CONTRACT_VERSION
 ) -> Callable[[Callable[P, AbstractAsyncContextManager[Model]]], ModelPlugin[P]]:
-    """Announce an ``@asynccontextmanager`` function that yields a `Model` as the plugin ``name``."""
+    """Announce an ``@asynccontextmanager`` function that yields a `Model` as the plugin ``name``.
+
+    A package of its own states the ``contract`` it was written for, so that a later trioaudio can refuse it by name.
+    """
 
     def announce(open: Callable[P, AbstractAsyncContextManager[Model]]) -> ModelPlugin[P]:
-        return ModelPlugin(name, open, extra, virtual)
+        return ModelPlugin(name, open, extra, virtual, contract=contract)
 
     return announce

@@ -1,0 +1,402 @@
+"""A channel: one live two-way audio connection with a far party, and the one nursery in which all its tasks live."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+import trio
+
+from ._block import Block
+from ._dispatch import Dispatcher
+from ._emitter import Emitter
+from ._errors import FormatError, SubscriberLagged
+from ._events import CHANNEL_EVENTS, Audio, AudioDropped, Closed, Event, Fault, Hangup, Mute
+from ._inbox import InboundAudio, Inbox
+from ._instruments import Instrument, Instruments
+from ._limits import Limits, Timeouts
+from ._playback import Playback
+from ._playout import Playout
+from ._plugins import open_source
+from ._receipts import ChannelStatistics, CloseReason
+from ._settlement import Interruption, Settlement
+from ._turn import Turn
+from .abc import Played, Source
+from .audio import AudioFormat, Frame
+
+if TYPE_CHECKING:
+    from ._turn import AudioInput
+
+
+class Channel(Emitter):
+    """One live two-way audio connection; made by `open_channel` or `start_channel`, never directly."""
+
+    def __init__(self, source: Source, limits: Limits, timeouts: Timeouts, instruments: Sequence[Instrument]) -> None:
+        self._source, self._limits, self._timeouts = source, limits, timeouts
+        self._dispatch = Dispatcher(CHANNEL_EVENTS, limits, self._listener_failed)
+        self._instruments = Instruments(instruments, self._instrument_failed)
+        self._inbox = Inbox(limits, self._inbound_dropped)
+        self._playout = Playout(source, limits, timeouts, self._dispatch.emit, self._instruments)
+        self._playback = Playback(source, self._playout)
+        self._block = Block("the channel")
+        self._service = trio.CancelScope(shield=True)  # the body ends first, its servants after it
+        self._listening = trio.CancelScope()
+        self._closing, self._spoken, self._done = trio.Event(), trio.Event(), trio.Event()
+        self._reason: CloseReason | None = None
+        self._muted = False
+        self._received = self._inbound_lost = 0.0
+        self._control_events = 0
+
+    # ---- the caller's audio
+
+    @property
+    def input_format(self) -> AudioFormat:
+        """The format of the far party's audio, as it is read here."""
+        return self._source.input_format
+
+    @property
+    def output_format(self) -> AudioFormat:
+        """The format the far party is sent; what ``bytes``, ``str`` and ``ndarray`` mean in `send_audio`."""
+        return self._source.output_format
+
+    def __aiter__(self) -> InboundAudio:
+        """The far party's audio; one reader only, to whom the last 500 ms before it began are given too.
+
+        Raises:
+            trio.BusyResourceError: there is a reader already; the message names it.
+        """
+        return self._inbox.iterate()
+
+    @property
+    def muted(self) -> bool:
+        """Whether the far party's audio is replaced by silence."""
+        return self._muted
+
+    def mute(self, muted: bool = True) -> None:
+        """Replace the far party's audio by silence from now on, for the reader, the listeners and the recording alike."""
+        if muted != self._muted:
+            self._muted = muted
+            self.emit(Mute(muted))
+
+    def unmute(self) -> None:
+        """Let the far party's audio through again."""
+        self.mute(False)
+
+    # ---- the agent's audio
+
+    def turn(self, item_id: str | None = None, *, format: AudioFormat | None = None) -> Turn:
+        """Begin a turn: one utterance to be played out. There is one mouth: the turn before it ends (it still plays out).
+
+        Args:
+            item_id: the model's name for it; comes back in events and receipts.
+            format: of the audio it will be given; the channel's output format unless told otherwise. It is converted
+                when it is handed over, and the turn's ledger counts samples of this format.
+
+        Raises:
+            trio.ClosedResourceError: the channel is closed.
+            trio.BrokenResourceError: the far party hung up, or its connection broke.
+            FormatError: no conversion exists.
+        """
+        return self._playout.turn(item_id, format)
+
+    async def send_audio(self, audio: AudioInput) -> None:
+        """Say audio without opening a turn: it belongs to an implicit one, which ends when it has been dry for 500 ms.
+
+        Arguments, errors and cancellation as for `Turn.send`. After an interruption a new implicit turn begins: stale and
+        fresh audio cannot be told apart without an id, so a producer that must know opens a turn.
+        """
+        await self._playout.implicit_turn().send(audio)
+
+    def send_audio_nowait(self, audio: AudioInput) -> None:
+        """As `send_audio`, for those who cannot wait.
+
+        Raises:
+            trio.WouldBlock: `Limits.outbound` is reached.
+        """
+        turn = self._playout.implicit_turn()
+        if not self._playout.has_room():
+            raise trio.WouldBlock
+        turn.send_nowait(audio)
+
+    def interrupt(self) -> Interruption:
+        """Stop speaking, now.
+
+        When it returns, nothing more of any interrupted turn is handed to the far party; producers that wait in ``send``
+        wake with `TurnInterruptedError`, and ``with`` blocks of turns end. The far end is made to forget what it has not
+        played; the final figure follows as `TurnInterrupted` and as ``await interruption.settled()``. Works the same long
+        after generation has finished. Falsy when nothing was unheard, so a repeat is.
+        """
+        return self._playout.interrupt()
+
+    async def wait_played(self) -> None:
+        """Wait until all audio accepted before this call has been heard or lost.
+
+        Ends on an interruption, a hang-up and a close too, and never waits for a turn to end. Checkpoint: yes.
+        """
+        await self._playout.wait_played(self._playout.live_turns())
+
+    # ---- the end
+
+    def close(self) -> None:
+        """Shut the door now: nothing more is accepted, what is unheard is lost, and the goodbye begins.
+
+        Plain ``def``: the goodbye is said by the channel's own tasks. Does not cancel the body of the block. Closing twice is
+        the same as once.
+        """
+        self._close(CloseReason("closed"))
+
+    async def aclose(self) -> None:
+        """`close`, and wait until all of it is done; at most `Timeouts.close`. Checkpoint: yes."""
+        self.close()
+        await self.wait_closed()
+
+    async def hang_up(self, timeout: float | None = None) -> CloseReason:
+        """Play out what was accepted, say goodbye and close: the orderly end.
+
+        Args:
+            timeout: seconds to play out; `Timeouts.hang_up` unless told otherwise. What is unheard then is lost.
+
+        Checkpoint: yes.
+        """
+        for turn in self._playout.live_turns():
+            turn.end()
+        with trio.move_on_after(self._timeouts.hang_up if timeout is None else timeout):
+            await self.wait_played()
+        self.close()
+        return await self.wait_closed()
+
+    async def wait_closed(self) -> CloseReason:
+        """Wait until the channel has closed and all its tasks but listeners have ended; return why. Checkpoint: yes."""
+        await self._done.wait()
+        assert self._reason is not None
+        return self._reason
+
+    def statistics(self) -> ChannelStatistics:
+        """Counters, as of now."""
+        sums = self._playout.counters()
+        return ChannelStatistics(
+            received_ms=self._received * 1000,
+            inbound_dropped_ms=self._inbound_lost * 1000,
+            accepted_ms=sums.accepted * 1000,
+            queued_ms=sums.queued * 1000,
+            sent_ms=sums.sent * 1000,
+            dropped_ms=sums.dropped * 1000,
+            flushed_ms=sums.flushed * 1000,
+            late_ms=sums.late * 1000,
+            refused_ms=sums.refused * 1000,
+            turns=sums.turns,
+            interruptions=sums.interruptions,
+            late_reports=sums.late_reports,
+            control_events=self._control_events,
+            lagged_events=self._dispatch.lagged,
+        )
+
+    # ---- inside
+
+    def _close(self, reason: CloseReason) -> None:
+        if self._reason is not None:
+            return
+        self._reason = reason
+        deadline = trio.current_time() + self._timeouts.close
+        self._service.deadline = deadline
+        self._playback.finish(deadline)
+        gone = reason.kind in ("hangup", "broken")
+        self._playout.close(partial(_closed_error, reason), far_end_gone=gone)
+        self._inbox.close(partial(_closed_error, reason) if reason.kind == "broken" else None)
+        self._closing.set()
+
+    def _fail(self, error: Exception) -> None:
+        """Something that must not be lost: it leaves the block, and ends it."""
+        self._block.fail(error)
+        self._close(CloseReason("failed", error))
+
+    def _listener_failed(self, error: Exception, title: str) -> None:
+        if isinstance(error, SubscriberLagged):
+            self.emit(Fault(error, f"the {title} was too slow and has been removed"))
+        else:
+            error.add_note(f"raised in the {title}")
+            self._fail(error)
+
+    def _instrument_failed(self, error: Exception, instrument: Instrument) -> None:
+        self.emit(Fault(error, f"the instrument {instrument!r} failed and has been removed"))
+
+    def _inbound_dropped(self, seconds: float, first: bool) -> None:
+        self._inbound_lost += seconds
+        if first:
+            self.emit(AudioDropped("inbound", seconds * 1000, f"its reader is {self._limits.inbound} s behind (Limits.inbound)"))
+
+    async def _live(self, task_status: trio.TaskStatus[None]) -> None:
+        """The whole life of the channel; ends within `Timeouts.close` of `close`, whatever the peer does."""
+        with self._service:
+            async with trio.open_nursery() as nursery:
+                self._playout.settle_later = lambda settlement: nursery.start_soon(self._settle_later, settlement)
+                self._dispatch.start(partial(_start_listener, nursery))
+                nursery.start_soon(self._listen)
+                nursery.start_soon(self._speak)
+                task_status.started()
+                await self._closing.wait()
+                await self._say_goodbye()
+                self._finish()
+        self._finish()
+
+    async def _say_goodbye(self) -> None:
+        await self._spoken.wait()
+        if not self._playout.far_end_gone:
+            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):  # it may be gone already: then there is nobody to greet
+                await self._source.hang_up()
+
+    def _finish(self) -> None:
+        """The last words: settle, tell, and let those who listen end. Listeners may still work on what they have."""
+        if self._done.is_set():
+            return
+        self._listening.cancel("closed")
+        self._playout.settle_all()
+        assert self._reason is not None
+        self._dispatch.emit(Closed(self._reason, self.statistics()))
+        self._dispatch.close()
+        self._done.set()
+
+    async def _settle_later(self, settlement: Settlement) -> None:
+        with trio.move_on_after(self._timeouts.settle):
+            await settlement.done.wait()
+        self._playout.settle_now(settlement)
+
+    async def _speak(self) -> None:
+        try:
+            await self._served(self._playback.run)
+        finally:
+            self._spoken.set()
+
+    async def _listen(self) -> None:
+        with self._listening:
+            await self._served(self._take_all)
+
+    async def _served(self, serve: Callable[[], Awaitable[None]]) -> None:
+        """Run a servant: what the world does to it closes the channel, what a plugin does wrong is loud."""
+        try:
+            await serve()
+        except trio.EndOfChannel:
+            self._far_end_left(CloseReason("hangup"))
+        except (trio.BrokenResourceError, trio.ClosedResourceError, OSError) as exc:
+            self._far_end_left(CloseReason("broken", exc))
+        except Exception as exc:  # noqa: BLE001 - a plugin's bug: kept, and leaves the block (law 9)
+            self._fail(exc)
+
+    def _far_end_left(self, reason: CloseReason) -> None:
+        if self._reason is None:
+            self._close(reason)
+            self.emit(Hangup(reason.error))
+
+    async def _take_all(self) -> None:
+        while True:
+            item = await self._source.receive()
+            if isinstance(item, Frame):
+                self._take_audio(item)
+            elif isinstance(item, Played):
+                self._playout.report(item)
+            else:
+                self._take_event(item)
+
+    def _take_audio(self, frame: Frame) -> None:
+        if frame.format != self._source.input_format:
+            raise FormatError(f"{self._source!r} returned audio of {frame.format}, its input_format is {self._source.input_format}")
+        self._received += frame.duration
+        if self._muted:
+            frame = Frame.silence(frame.num_samples, frame.format, frame.media_time)
+        if self._instruments:
+            self._instruments.caller_heard(frame, trio.current_time())
+        if self._dispatch.listening("audio"):
+            self._dispatch.emit(Audio(frame))
+        if self._reason is None and frame.num_samples:
+            self._inbox.put(frame)
+
+    def _take_event(self, event: Event) -> None:
+        self._control_events += 1
+        self._dispatch.emit(event)
+
+    def __repr__(self) -> str:
+        return f"<Channel {type(self._source).__name__} {'open' if self._reason is None else self._reason}>"
+
+
+def _closed_error(reason: CloseReason) -> Exception:
+    if reason.kind == "hangup":
+        return trio.BrokenResourceError("the far party hung up")
+    if reason.kind == "broken":
+        error = trio.BrokenResourceError(f"the connection with the far party broke: {reason.error}")
+        error.__cause__ = reason.error
+        return error
+    return trio.ClosedResourceError("this channel is closed")
+
+
+def _start_listener(nursery: trio.Nursery, run: Callable[[], Awaitable[None]], title: str) -> None:
+    nursery.start_soon(run, name=title)
+
+
+def _opened(source: Source | str) -> AbstractAsyncContextManager[Source]:
+    return open_source(source) if isinstance(source, str) else _already(source)
+
+
+@asynccontextmanager
+async def _already(source: Source) -> AsyncGenerator[Source, None]:
+    yield source
+
+
+@asynccontextmanager
+async def open_channel(
+    source: Source | str,
+    *,
+    on: Mapping[str | type[Event], Callable[..., object]] | None = None,
+    instruments: Sequence[Instrument] = (),
+    limits: Limits | None = None,
+    timeouts: Timeouts | None = None,
+) -> AsyncGenerator[Channel, None]:
+    """Open a channel with a far party; being inside the block is being connected.
+
+    Args:
+        source: a `Source`, or the spec of one by name: ``"wavfile:caller.wav"``.
+        on: listeners to add before the first event can happen.
+        instruments: who watches the audio (recording, timeline, a meter).
+        limits, timeouts: every bound and deadline; the defaults suit a telephone.
+
+    Leaving the block closes the channel and ends all its tasks within `Timeouts.close`, whatever the peer does.
+
+    Raises:
+        ExceptionGroup: a listener or the plugin raised (then with the body's own error, if any). An error of the body
+            alone comes out bare. A far party that hangs up or breaks raises nothing here: the next call does, or
+            `Channel.wait_closed` says so.
+        PluginError, OptionError: the spec cannot be opened.
+    """
+    async with _opened(source) as opened:
+        channel = Channel(opened, limits or Limits(), timeouts or Timeouts(), instruments)
+        for event, listener in (on or {}).items():
+            channel._dispatch.add(event, listener)
+        async with channel._block.around(channel._live, channel.close):
+            yield channel
+
+
+async def start_channel(
+    nursery: trio.Nursery,
+    source: Source | str,
+    *,
+    on: Mapping[str | type[Event], Callable[..., object]] | None = None,
+    instruments: Sequence[Instrument] = (),
+    limits: Limits | None = None,
+    timeouts: Timeouts | None = None,
+) -> Channel:
+    """Open a channel whose life is the nursery's instead of a block's; it ends with `Channel.close` or with the nursery.
+
+    Arguments as for `open_channel`; what would leave the block there, leaves through ``nursery`` here.
+
+    Checkpoint: yes.
+    """
+    opening = partial(open_channel, source, on=on, instruments=instruments, limits=limits, timeouts=timeouts)
+    channel: Channel = await nursery.start(_live_in, opening, name="trioaudio channel")
+    return channel
+
+
+async def _live_in(opening: Callable[[], AbstractAsyncContextManager[Channel]], task_status: trio.TaskStatus[Channel]) -> None:
+    async with opening() as channel:
+        task_status.started(channel)
+        await channel.wait_closed()

@@ -1,0 +1,95 @@
+"""Where the far party's audio waits for its one reader: bounded in milliseconds, the oldest goes first (law 5)."""
+
+from __future__ import annotations
+
+import math
+import weakref
+from collections.abc import Callable
+
+import trio
+
+from ._limits import Limits
+from .audio import Frame
+
+
+class InboundAudio:
+    """The far party's audio, frame by frame; what ``async for frame in channel`` iterates.
+
+    It ends when the channel was closed or the far party hung up, after what has come; it raises
+    `trio.BrokenResourceError` then, if the connection broke.
+    """
+
+    def __init__(self, inbox: Inbox, reader: str) -> None:
+        self._inbox, self.reader = inbox, reader
+
+    def __aiter__(self) -> InboundAudio:
+        return self
+
+    async def __anext__(self) -> Frame:
+        try:
+            return await self._inbox.receive()
+        except trio.EndOfChannel:
+            raise StopAsyncIteration from None
+
+
+class Inbox:
+    """One unbounded memory channel whose owner counts seconds.
+
+    Args:
+        limits: ``preroll`` bounds it until somebody reads, ``inbound`` from then on.
+        on_drop: told of the seconds dropped, for each frame; ``first`` when a reader has just begun to fall behind.
+    """
+
+    def __init__(self, limits: Limits, on_drop: Callable[[float, bool], None]) -> None:
+        self._limits, self._on_drop = limits, on_drop
+        self._frames_send, self._frames_receive = trio.open_memory_channel[Frame](math.inf)
+        self._seconds = 0.0
+        self._bound = limits.preroll
+        self._dropping = False
+        self._reader: weakref.ref[InboundAudio] | None = None
+        self._failure: Callable[[], Exception] | None = None
+
+    def put(self, frame: Frame) -> None:
+        """Keep a frame; drop the oldest ones past the bound."""
+        self._seconds += frame.duration
+        self._frames_send.send_nowait(frame)
+        while self._seconds > self._bound and self._frames_receive.statistics().current_buffer_used > 1:
+            self._drop(self._frames_receive.receive_nowait())
+
+    def _drop(self, frame: Frame) -> None:
+        self._seconds -= frame.duration
+        if self._reader is not None:
+            first, self._dropping = not self._dropping, True
+            self._on_drop(frame.duration, first)
+
+    def iterate(self) -> InboundAudio:
+        """The one reader's iterator.
+
+        Raises:
+            trio.BusyResourceError: there is a reader already; the message names its task.
+        """
+        first = self._reader() if self._reader is not None else None
+        if first is not None:
+            raise trio.BusyResourceError(
+                f"the audio of this channel is being read by the task {first.reader!r}; subscribe to 'audio' instead"
+            )
+        iterator = InboundAudio(self, trio.lowlevel.current_task().name)
+        self._reader, self._bound = weakref.ref(iterator), self._limits.inbound
+        return iterator
+
+    async def receive(self) -> Frame:
+        """The oldest frame. Checkpoint: yes. On cancel: nothing is lost."""
+        try:
+            frame = await self._frames_receive.receive()
+        except trio.EndOfChannel:
+            if self._failure is not None:
+                raise self._failure() from None
+            raise
+        self._seconds -= frame.duration
+        self._dropping = False
+        return frame
+
+    def close(self, failure: Callable[[], Exception] | None = None) -> None:
+        """Nothing more comes; the reader ends after what has, with ``failure`` if there is one."""
+        self._failure = failure
+        self._frames_send.close()

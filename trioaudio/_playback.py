@@ -1,0 +1,144 @@
+"""The one task that touches a source's output: it hands over what is due, and makes the far end forget on interruption.
+
+The order of its acts is what laws 2 and 3 rest on:
+
+- The *door* is the epoch's ``over``, tested in the same synchronous step as the hand-over and after every emitted event. The
+  cancel scope only wakes the task; it never decides.
+- A wait may be cancelled, a write never: it is shielded and has a deadline of its own, after which the source is broken.
+- The flush sits in a ``finally``: interrupt and close in the same instant must not lose it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from ._epoch import Epoch
+from ._playout import Playout
+from ._ticker import shared_ticker
+from ._turn import Turn
+from .abc import Source
+from .audio import Frame
+
+
+class Playback:
+    """Plays the epochs of a `Playout` to a source, one after the other, until it is told to finish."""
+
+    def __init__(self, source: Source, playout: Playout) -> None:
+        self._source, self._playout = source, playout
+        self._deadline = math.inf
+        self._patience: trio.CancelScope | None = None
+        self._finish = False
+
+    def finish(self, deadline: float) -> None:
+        """End after the flush; whatever the far end is being waited for, not past ``deadline``."""
+        self._finish, self._deadline = True, deadline
+        if self._patience is not None:
+            self._patience.deadline = min(self._patience.deadline, deadline)
+
+    async def run(self) -> None:
+        """Until `finish`.
+
+        Raises:
+            trio.BrokenResourceError: the far end did not take a frame or a clear in time, or its connection failed.
+        """
+        while True:
+            epoch = self._playout.epoch
+            with epoch.scope:
+                try:
+                    await self._play(epoch)
+                finally:
+                    await self._flush(epoch)
+            if self._finish:
+                return
+
+    async def _play(self, epoch: Epoch) -> None:
+        while True:
+            if epoch.held is None and not self._playout.take_rest(epoch):
+                await self._wait_for_audio(epoch)
+                continue
+            due = self._step(epoch)
+            if due is not None:
+                await shared_ticker().drive(partial(self._step, epoch), due)
+            elif epoch.over:
+                await trio.lowlevel.checkpoint()  # interrupted by a listener, in our own step: raises Cancelled
+            elif epoch.held is not None:
+                await self._write(epoch)
+
+    async def _wait_for_audio(self, epoch: Epoch) -> None:
+        with trio.CancelScope(deadline=self._playout.next_end(epoch)) as self._playout.dry:
+            epoch.held = await epoch.frames_receive.receive()
+        self._playout.dry = None
+        if epoch.held is None:
+            self._playout.announce()
+
+    @enable_ki_protection
+    def _step(self, epoch: Epoch) -> float | None:
+        """Hand over all that is due, without waiting. When to come again; None when dry, interrupted, or the source would block."""
+        playout, playhead = self._playout, epoch.playhead
+        while True:
+            now = trio.current_time()
+            if playhead.due > now:
+                return playhead.due
+            if epoch.held is None and not self._take(epoch):
+                return None
+            assert epoch.held is not None
+            turn, frame = epoch.held
+            playout.begin(turn)
+            if epoch.over:  # THE DOOR: one synchronous step with the hand-over
+                return None
+            wire = self._wire(turn, frame)
+            try:
+                if wire.num_samples:
+                    self._source.send_nowait(wire)
+            except trio.WouldBlock:
+                return None
+            playout.handed_over(epoch, turn, frame.num_samples if frame else 0, wire, now)
+
+    def _take(self, epoch: Epoch) -> bool:
+        try:
+            epoch.held = epoch.frames_receive.receive_nowait()
+        except trio.WouldBlock:
+            return self._playout.take_rest(epoch)
+        return True
+
+    def _wire(self, turn: Turn, frame: Frame | None) -> Frame:
+        """What goes to the far end for the held frame; None stands for what the turn's converter still holds back."""
+        if turn._converter is None:
+            assert frame is not None
+            return frame
+        if turn._wire is None:
+            tail = turn._converter.flush() if frame is None else turn._converter.convert(frame)
+            turn._wire = tail or Frame(b"", self._playout.format)
+        return turn._wire
+
+    async def _write(self, epoch: Epoch) -> None:
+        """The slow way: the source is full, or has no ``send_nowait``."""
+        assert epoch.held is not None
+        turn, frame = epoch.held
+        wire = self._wire(turn, frame)
+        self._playout.handed_over(epoch, turn, frame.num_samples if frame else 0, wire, trio.current_time())
+        with self._patient(self._playout.timeouts.write, "take a frame"):
+            await self._source.send(wire)
+
+    async def _flush(self, epoch: Epoch) -> None:
+        if epoch.must_clear:
+            self._playout.cleared()
+            with self._patient(self._playout.timeouts.clear, "clear"):
+                await self._source.clear()
+        self._playout.flushed()
+
+    @contextmanager
+    def _patient(self, seconds: float, what: str) -> Iterator[None]:
+        """Not to be cancelled, but not for ever."""
+        deadline = min(trio.current_time() + seconds, self._deadline)
+        with trio.CancelScope(deadline=deadline, shield=True) as self._patience:
+            yield
+        late, self._patience = self._patience.cancelled_caught, None
+        if late:
+            raise trio.BrokenResourceError(f"the far end did not {what} in time ({seconds} s, Timeouts)")

@@ -1,0 +1,358 @@
+"""What is said: turns, their audio on its way out, and what an interruption makes of it.
+
+Theory of operation (laws 1 to 5). Audio is accepted into the memory channel of the current *epoch* and stays *queued* until
+the playback task (`_playback`) hands it to the source: then it is *sent*. One number of the epoch's playhead, the horizon,
+says what of it has been heard. `interrupt` ends the epoch in one synchronous step: it records the positions of all its
+turns, shuts the door, drops what is queued, and opens the next epoch. The playback task then makes the far end forget
+what it has not played, before it touches the new epoch; a settlement waits for the far end's last word.
+
+All of this is synchronous and belongs to no task. Who waits is woken through two parking lots: ``space`` (producers) and
+``settle`` (whoever waits for audio to be heard).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterable
+
+import trio
+from trio.lowlevel import ParkingLot, enable_ki_protection
+
+from ._counters import Counters
+from ._epoch import Epoch
+from ._events import AudioDropped, Event, TurnInterrupted, TurnPlayed, TurnStarted
+from ._instruments import Instruments
+from ._limits import Limits, Timeouts
+from ._settlement import Interruption, Settlement
+from ._turn import Turn
+from .abc import Paced, Played, Source
+from .audio import PTIME, AudioFormat, Frame
+
+BUFFERED_CHUNK = 0.4
+"""Seconds: longer chunks are cut for a buffering far end, so that it is never given much more than its lead."""
+STALE = 1.0
+"""Seconds: past the estimated end of its audio, a far end is not cleared any more (RTT and jitter of a bad phone line)."""
+
+
+class Playout:
+    """The outbound half of a channel, without its task.
+
+    Args:
+        source: the far end.
+        limits, timeouts: bounds and deadlines.
+        emit: delivers an event; called last, when the state is in order.
+        instruments: who watches.
+    """
+
+    def __init__(
+        self, source: Source, limits: Limits, timeouts: Timeouts, emit: Callable[[Event], object], instruments: Instruments
+    ) -> None:
+        self.format, self.far_end = source.output_format, source.far_end
+        self.limits, self.timeouts = limits, timeouts
+        self._emit, self._instruments = emit, instruments
+        self._lead = max(self.far_end.lead, PTIME)
+        self._cut = isinstance(self.far_end, Paced) or not self.far_end.can_clear
+        self._chunk = PTIME if self._cut else BUFFERED_CHUNK
+        self.space, self.settle = ParkingLot(), ParkingLot()
+        self.epoch = self._new_epoch(0)
+        self._live: deque[Turn] = deque()  # begun, and not known to be heard
+        self._current: Turn | None = None
+        self._implicit: Turn | None = None
+        self._settlements: list[Settlement] = []
+        self.clears = 0
+        self._handed = 0  # samples handed over since the last clear
+        self.last_sent_at: float | None = None
+        self.dry: trio.CancelScope | None = None  # around the playback task's wait for more audio
+        self.settle_later: Callable[[Settlement], None] = self.settle_now
+        self._closed_by: Callable[[], Exception] | None = None
+        self.far_end_gone = False
+        self._past = Counters()
+
+    def _new_epoch(self, number: int) -> Epoch:
+        return Epoch(number, self.format.rate, self._lead)
+
+    # ---- what producers do
+
+    def turn(self, item_id: str | None, format: AudioFormat | None) -> Turn:
+        """Begin a turn; the one before it ends.
+
+        Raises:
+            trio.ClosedResourceError, trio.BrokenResourceError: the channel is closed or broken.
+            FormatError: the far end's format cannot be made from ``format``.
+        """
+        if self._closed_by is not None:
+            raise self._closed_by()
+        converter = self._converter(format)
+        if self._current is not None:
+            self._current.end()
+        self._current = Turn(self, self.epoch, item_id, format or self.format, converter)
+        self._live.append(self._current)
+        self._past.turns += 1
+        return self._current
+
+    def _converter(self, format: AudioFormat | None):  # type: ignore[no-untyped-def]  # Converter needs numpy: imported when used
+        if format is None or format == self.format:
+            return None
+        from .audio import Converter
+
+        return Converter(format, self.format)
+
+    def implicit_turn(self) -> Turn:
+        """The turn of audio that came without one; never somebody's explicit turn."""
+        if self._implicit is None or self._current is not self._implicit or self._implicit.ended:
+            self._implicit = self.turn(None, None)
+        return self._implicit
+
+    def queued_seconds(self) -> float:
+        """Accepted audio that waits to be handed over."""
+        return sum(turn._queued / turn.format.rate for turn in self._live)
+
+    def has_room(self) -> bool:
+        """Whether a frame is admitted: whole, while there is any room."""
+        return self.queued_seconds() < self.limits.outbound
+
+    def pass_baton(self) -> None:
+        """Wake the next producer, if there is room for it."""
+        if self.space and self.has_room():
+            self.space.unpark()
+
+    def enqueue(self, turn: Turn, epoch: Epoch, frame: Frame) -> None:
+        """Queue accepted audio, cut to what the far end takes."""
+        playing = any(turn._queued for turn in self._live)
+        turn._queued += frame.num_samples
+        whole = round(self._chunk * turn.format.rate)
+        if turn._rest is not None:
+            frame, turn._rest = turn._rest.joined(frame), None
+        for piece in frame.split(whole):
+            if self._cut and piece.num_samples < whole and (playing or frame.num_samples > whole):
+                turn._rest = piece  # a short end waits for more, while there is other audio to play
+            else:
+                epoch.frames_send.send_nowait((turn, piece))
+
+    def take_rest(self, epoch: Epoch) -> bool:
+        """Hold the short end of the current turn, since there is nothing else to play; False if there is none."""
+        turn = self._current
+        if turn is None or turn._epoch is not epoch or turn._rest is None:
+            return False
+        epoch.held, turn._rest = (turn, turn._rest), None
+        return True
+
+    def turn_ended(self, turn: Turn, epoch: Epoch) -> None:
+        """No more will come for this turn: let its last samples and its converter's tail out."""
+        if turn._rest is not None:
+            epoch.frames_send.send_nowait((turn, turn._rest))
+            turn._rest = None
+        if turn._converter is not None and turn._accepted:
+            epoch.frames_send.send_nowait((turn, None))
+        self.space.unpark_all()
+        self.settle.unpark_all()
+        self.retime()
+
+    def late(self, seconds: float) -> None:
+        """Count audio that came after its turn was over (law 4)."""
+        self._past.late += seconds
+
+    def refused(self, seconds: float, *, report: bool) -> None:
+        """Count audio past ``max_turn``, and report it once for each turn."""
+        self._past.refused += seconds
+        if report:
+            self._emit(AudioDropped("outbound", seconds * 1000, f"a turn has {self.limits.max_turn} s waiting (Limits.max_turn)"))
+
+    # ---- what the playback task does
+
+    def begin(self, turn: Turn) -> None:
+        """The first audio of a turn is about to be handed over. A listener may interrupt: so before the door, never after it."""
+        if not turn._started:
+            turn._started = True
+            self._emit(TurnStarted(turn.item_id))
+
+    @enable_ki_protection
+    def handed_over(self, epoch: Epoch, turn: Turn, num_samples: int, wire: Frame, now: float) -> None:
+        """Count what the source has taken: ``num_samples`` of the turn, as ``wire`` in the far end's format."""
+        if epoch.base is None:
+            epoch.base = self._handed
+        if turn._first is None:
+            turn._first = epoch.playhead.sent
+        start = epoch.playhead.hand_over(wire.num_samples, now)
+        epoch.held = turn._wire = None
+        turn._sent += num_samples
+        turn._queued -= num_samples
+        turn._wire_sent += wire.num_samples
+        self._handed += wire.num_samples
+        self.last_sent_at = now
+        if self._instruments:
+            self._instruments.agent_sent(wire, start, epoch.number)
+        if self.space:
+            self.pass_baton()
+        if self.settle:
+            self.settle.unpark_all()
+
+    def next_end(self, epoch: Epoch) -> float:
+        """When the next turn will have been heard to its end, provided that nothing more is queued."""
+        for turn in self._live:
+            if turn._ended and turn._first is not None:
+                return epoch.playhead.time_of(turn._first + turn._wire_sent)
+            if turn is self._implicit:
+                return epoch.playhead.horizon + self.timeouts.implicit_turn
+        return math.inf
+
+    def retime(self) -> None:
+        """The end of speech has moved: let the playback task wait for the new one."""
+        if self.dry is not None:
+            self.dry.deadline = self.next_end(self.epoch)
+
+    def announce(self) -> None:
+        """Tell of the turns that have been heard to their end; end an implicit one that has been dry for long."""
+        now = trio.current_time()
+        implicit = self._implicit
+        if implicit and not implicit.ended and not implicit._queued and now >= self.epoch.playhead.horizon + self.timeouts.implicit_turn:
+            implicit.end()
+        played = []
+        while self._live and self._live[0]._settled:
+            played.append(self._live.popleft())
+        self._retire(played)
+        for turn in played:
+            if turn._accepted:
+                self._emit(TurnPlayed(turn.receipt))
+
+    def _retire(self, turns: Iterable[Turn]) -> None:
+        for turn in turns:
+            self._past.add(turn)
+            if self._current is turn:
+                self._current = None
+
+    # ---- interruption
+
+    def interrupt(self) -> Interruption:
+        """Stop everything that is being said, now; see `Channel.interrupt`."""
+        now = trio.current_time()
+        self.announce()
+        settlement = self._stop(now, now if self.far_end.ear else now - STALE)
+        if settlement is None:
+            return Interruption((), now, self.last_sent_at)
+        self._past.interruptions += bool(settlement.turns)
+        return Interruption(tuple(turn.receipt for turn in settlement.turns), now, self.last_sent_at, settlement)
+
+    @enable_ki_protection
+    def _stop(self, now: float, silent_since: float) -> Settlement | None:
+        old, stopped = self.epoch, [turn for turn in self._live if not turn._settled]
+        must_clear = self._must_clear(old, silent_since)
+        if not stopped and not must_clear:
+            return None
+        for turn in stopped:  # first the position, of all of them
+            turn._flushed = turn._sent - turn._heard() if self.far_end.can_clear or self.far_end_gone else 0
+        for turn in stopped:  # then the door
+            self._shut(turn)
+        old.must_clear = must_clear
+        self.epoch, self._current = self._new_epoch(old.number + 1), None
+        old.end()
+        self._live.clear()
+        settlement = Settlement(old, stopped, now, self.clears)
+        self._settlements.append(settlement)
+        self.space.unpark_all()
+        self.settle.unpark_all()
+        return settlement
+
+    def _shut(self, turn: Turn) -> None:
+        turn._over = True
+        turn._dropped += turn._queued
+        turn._queued, turn._rest, turn._wire = 0, None, None
+        turn._scope.cancel("the turn was interrupted")
+
+    def _must_clear(self, epoch: Epoch, silent_since: float) -> bool:
+        """Whether something may still sound over there: surely before the horizon, perhaps a little after an estimated one."""
+        can = self.far_end.can_clear and not self.far_end_gone
+        return can and epoch.playhead.sent > 0 and epoch.playhead.horizon > silent_since
+
+    def cleared(self) -> None:
+        """A clear is being sent: what is handed over from now on is of a new generation."""
+        self.clears += 1
+        self._handed = 0
+
+    def flushed(self) -> None:
+        """The far end has taken the clear (or needs none): settle, or wait for its word."""
+        for settlement in [s for s in self._settlements if not s.begun]:
+            settlement.begun = True
+            unheard = any(turn._flushed for turn in settlement.turns)
+            if self.far_end.reports and unheard and not settlement.final and not self.far_end_gone:
+                self.settle_later(settlement)
+            else:
+                self.settle_now(settlement)
+
+    def settle_now(self, settlement: Settlement) -> None:
+        """The figures of an interruption are final: tell everybody. Settling twice is the same as once."""
+        if settlement not in self._settlements:
+            return
+        self._settlements.remove(settlement)
+        self._retire(settlement.turns)
+        epoch = settlement.epoch
+        if self._instruments and (self.far_end.can_clear or self.far_end_gone):
+            self._instruments.agent_cut(epoch.playhead.time_of(settlement.heard_to), epoch.number)
+        settlement.done.set()
+        now = trio.current_time()
+        for turn in settlement.turns:
+            self._emit(TurnInterrupted(turn.receipt, settlement.decided_at, now))
+
+    # ---- position
+
+    def report(self, played: Played) -> None:
+        """The far end says what it has played; a report of audio that was flushed and settled is counted and ignored."""
+        for settlement in self._settlements:
+            if settlement.generation == played.clears and settlement.epoch.playhead.sent:
+                settlement.report(played.samples, final=played.final)
+                if settlement.final and settlement.begun:
+                    self.settle_now(settlement)
+                return
+        if played.clears != self.clears:
+            self._past.late_reports += 1
+        elif self.epoch.base is not None:
+            self.epoch.playhead.report(played.samples - self.epoch.base, trio.current_time())
+            self.settle.unpark_all()
+            self.retime()
+
+    def is_exact(self, turn: Turn) -> bool:
+        """Whether what is known of this turn is known from the far end itself."""
+        if self.far_end.ear or turn._first is None:
+            return True
+        return not turn._flushed and turn._epoch.playhead.reported >= turn._first + turn._wire_sent
+
+    def live_turns(self) -> list[Turn]:
+        """The turns that are not known to be heard."""
+        return list(self._live)
+
+    async def wait_played(self, turns: list[Turn]) -> None:
+        """Until every sample of ``turns`` accepted before this call has been heard or lost."""
+        marks = [(turn, turn._accepted) for turn in turns]
+        await trio.lowlevel.checkpoint()
+        while pending := [(turn, mark) for turn, mark in marks if not turn._over and turn._heard() < mark]:
+            with trio.CancelScope(deadline=max(self._reached(turn, mark) for turn, mark in pending)):
+                await self.settle.park()
+
+    def _reached(self, turn: Turn, mark: int) -> float:
+        if turn._sent < mark:
+            return math.inf  # whoever hands over wakes us
+        return turn._epoch.playhead.time_of(turn._position_of(mark))
+
+    # ---- the end
+
+    def close(self, why: Callable[[], Exception], *, far_end_gone: bool) -> None:
+        """Accept nothing more; what is unheard is lost. ``why`` makes what producers get from now on."""
+        if self._closed_by is not None:
+            return
+        self._closed_by, self.far_end_gone = why, far_end_gone
+        self.announce()
+        for turn in self._live:
+            turn._closed_by = why
+        now = trio.current_time()
+        if self._stop(now, now) is None:
+            self.epoch.end()  # nothing to stop and nothing to clear: only wakes the playback task
+
+    def settle_all(self) -> None:
+        """The channel ends: the estimates stand."""
+        for settlement in list(self._settlements):
+            self.settle_now(settlement)
+
+    def counters(self) -> Counters:
+        """What became of all audio so far."""
+        return self._past.with_turns([*self._live, *(turn for settlement in self._settlements for turn in settlement.turns)])

@@ -1,0 +1,388 @@
+"""A session: a channel coupled to a realtime model.
+
+The interface it stands for: channel audio -> the model's append, commit -> commit, interrupt -> cancel; the model's audio ->
+the channel, a cancelled response -> interrupt. Three tasks, one for each way in which a model may be called: `_hear` (append),
+`_read` (receive) and `_act` (everything else). None of them ever waits for playback (law 6).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import trio
+
+from ._agent import Agent
+from ._block import Block
+from ._channel import Channel
+from ._commands import Commands
+from ._dispatch import Dispatcher
+from ._emitter import Emitter
+from ._errors import SubscriberLagged, TurnInterruptedError
+from ._events import SESSION_EVENTS, Closed, Commit, Event, Fault, Interrupt, SpeechStarted, SpeechStopped, Status, TurnInterrupted
+from ._limits import Limits, Timeouts
+from ._model_events import (
+    AudioDelta,
+    AudioDone,
+    InputSpeechStarted,
+    InputSpeechStopped,
+    InputTranscript,
+    ModelEvent,
+    OutputTranscript,
+    ResponseCreated,
+    ResponseDone,
+    ResponseInterrupted,
+)
+from ._negotiation import cheapest
+from ._plugins import choose_model
+from ._settlement import Interruption
+from ._turn import Turn
+from .abc import Model
+from .audio import Converter, Frame
+
+REMEMBERED = 64
+"""Items and responses remembered as interrupted; late audio of older ones would have to be minutes late."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnd:
+    """Why a session ended: ``closed`` (the app), ``channel`` (the call is over), ``model`` (it ended or its connection broke) or
+    ``failed`` (a listener or a plugin raised); ``error`` is the cause, if it was one."""
+
+    kind: Literal["closed", "channel", "model", "failed"]
+    error: BaseException | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptLine:
+    """Something that was said, in words."""
+
+    speaker: Literal["caller", "agent"]
+    text: str
+    item_id: str | None
+
+
+class Session(Emitter):
+    """A channel coupled to a model; made by `open_session`.
+
+    Emits the channel's events (but audio), `Status`, and every event of the model under its dotted name.
+    """
+
+    def __init__(self, channel: Channel, model: Model, agent: Agent, limits: Limits, timeouts: Timeouts) -> None:
+        self.channel, self.agent = channel, agent
+        self._model, self._timeouts = model, timeouts
+        self._dispatch = Dispatcher(SESSION_EVENTS, limits, self._listener_failed)
+        self._block = Block("the session")
+        self._commands = Commands(limits.control_events)
+        self.input_format = cheapest(model.input_formats, channel.input_format, towards=True, who=f"the model {model.name!r}")
+        self.output_format = cheapest(model.output_formats, channel.output_format, towards=False, who=f"the model {model.name!r}")
+        self._ear = Converter(channel.input_format, self.input_format)
+        self._turns: dict[str, Turn] = {}
+        self._dead: deque[str] = deque(maxlen=REMEMBERED)  # items and responses that were interrupted
+        self._response: str | None = None
+        self._end: SessionEnd | None = None
+        self._closing, self._done = trio.Event(), trio.Event()
+        self.transcript: list[TranscriptLine] = []
+        """What was said so far, both sides, in the order in which the words became known."""
+        self.late_audio_ms = 0.0
+        """Audio of interrupted answers that the model still sent, and that went nowhere (law 4)."""
+
+    # ---- what an app does
+
+    def interrupt(self) -> Interruption:
+        """Stop the agent, now: the channel falls silent, the model's answer is cancelled, and the model is told what was heard.
+
+        As `Channel.interrupt`; the model learns the settled position a moment later.
+        """
+        interruption = self.channel.interrupt()
+        self._cancel_response()
+        return interruption
+
+    def commit(self) -> None:
+        """The caller's utterance is complete: let the model answer."""
+        self._command(self._model.commit)
+
+    @property
+    def muted(self) -> bool:
+        """Whether the model hears silence instead of the caller."""
+        return self.channel.muted
+
+    def mute(self, muted: bool = True) -> None:
+        """Let the model hear silence instead of the caller."""
+        self.channel.mute(muted)
+
+    def unmute(self) -> None:
+        """Let the model hear the caller again."""
+        self.channel.mute(False)
+
+    async def send_text(self, text: str) -> None:
+        """Say something to the model in text, on the caller's behalf; it answers. Checkpoint: yes.
+
+        Raises:
+            CapabilityError: the model takes no text.
+            trio.ClosedResourceError: the session has ended.
+        """
+        await self._commands.run(partial(self._model.send_text, text))
+
+    def close(self) -> None:
+        """End the session; the channel stays open. The model's connection closes when the block ends."""
+        self._finish(SessionEnd("closed"))
+
+    async def wait_closed(self) -> SessionEnd:
+        """Wait until the session has ended; return why. Checkpoint: yes."""
+        await self._done.wait()
+        assert self._end is not None
+        return self._end
+
+    # ---- inside
+
+    def _finish(self, end: SessionEnd) -> None:
+        if self._end is None:
+            self._end = end
+            self._closing.set()
+
+    def _fail(self, error: Exception) -> None:
+        self._block.fail(error)
+        self._finish(SessionEnd("failed", error))
+
+    def _listener_failed(self, error: Exception, title: str) -> None:
+        if isinstance(error, SubscriberLagged):
+            self.emit(Fault(error, f"the {title} was too slow and has been removed"))
+        else:
+            error.add_note(f"raised in the {title}")
+            self._fail(error)
+
+    def _status(self, status: Literal["connecting", "connected", "closed"], detail: str = "") -> None:
+        self._dispatch.emit(Status(status, detail))
+
+    async def _live(self, task_status: trio.TaskStatus[None]) -> None:
+        """The whole life of the session: its workers end first, those who listen to it after them."""
+        async with trio.open_nursery() as listeners:
+            self._dispatch.start(lambda run, title: listeners.start_soon(run, name=title))
+            with self._overheard():
+                await self._work(task_status)
+            assert self._end is not None
+            self._status("closed", self._end.kind)
+            self._dispatch.close()
+            self._done.set()
+            listeners.cancel_scope.deadline = trio.current_time() + self._timeouts.close
+
+    async def _work(self, task_status: trio.TaskStatus[None]) -> None:
+        async with trio.open_nursery() as workers:
+            for task in (self._hear, self._read, self._act):
+                workers.start_soon(self._served, task)
+            task_status.started()
+            try:
+                await self._closing.wait()
+            finally:
+                self._finish(SessionEnd("closed"))
+                with trio.move_on_after(self._timeouts.close, shield=True):
+                    await self._commands.drain()  # what the model has still to be told, it is told
+                self._commands.end()
+                workers.cancel_scope.cancel("the session has ended")
+
+    async def _served(self, serve: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await serve()
+        except (trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError, OSError) as exc:
+            self._finish(SessionEnd("model", None if isinstance(exc, trio.EndOfChannel) else exc))
+        except Exception as exc:  # noqa: BLE001 - a plugin's bug: kept, and leaves the block (law 9)
+            self._fail(exc)
+
+    # ---- channel -> model
+
+    def _overheard(self) -> _Overheard:
+        """Listen to the channel for as long as the session lives."""
+        listeners: list[tuple[type[Event], Callable[..., object]]] = [
+            (Commit, lambda _: self.commit()),
+            (Interrupt, lambda _: self.interrupt()),
+            (TurnInterrupted, self._turn_interrupted),
+            (Closed, lambda event: self._finish(SessionEnd("channel", event.reason.error))),
+        ]
+        relayed = [kind for kind in SESSION_EVENTS.values() if kind is not Status]
+        return _Overheard(self.channel, [*listeners, *((kind, self._dispatch.emit) for kind in relayed)])
+
+    async def _hear(self) -> None:
+        async for frame in self.channel:
+            heard = self._ear.convert(frame)
+            if heard.num_samples:
+                await self._append(heard)
+
+    async def _append(self, frame: Frame) -> None:
+        try:
+            self._model.append_nowait(frame)
+        except trio.WouldBlock:
+            await self._model.append(frame)
+
+    def _turn_interrupted(self, event: TurnInterrupted) -> None:
+        """Whoever interrupted: the model is told what was truly heard, once, and stops an answer that is still being made."""
+        item_id = event.receipt.item_id
+        if item_id is None or self._turns.pop(item_id, None) is None:
+            return
+        self._dead.append(item_id)
+        self._cancel_response()
+        if "truncate" in self._model.capabilities:
+            self._command(partial(self._model.truncate, item_id, event.receipt.heard))
+
+    def _cancel_response(self) -> None:
+        if self._response is not None:
+            self._dead.append(self._response)
+            self._response = None
+            if "cancel" in self._model.capabilities:
+                self._command(self._model.cancel)
+
+    def _command(self, command: Callable[[], Awaitable[None]]) -> None:
+        try:
+            self._commands.put(command)
+        except trio.BrokenResourceError as exc:
+            self._finish(SessionEnd("model", exc))
+
+    async def _act(self) -> None:
+        await self._commands.serve(lambda error: self.emit(Fault(error, "the model was asked for what it cannot do")))
+
+    # ---- model -> channel
+
+    async def _read(self) -> None:
+        while True:
+            event = await self._model.receive()
+            self._take(event)
+
+    def _take(self, event: ModelEvent) -> None:
+        """State first, emit last; never waits."""
+        match event:
+            case AudioDelta():
+                self._speak(event)
+            case AudioDone(item_id=item_id):
+                self._end_turn(item_id)
+            case InputSpeechStarted():
+                self.channel.interrupt()
+                self.channel.emit(SpeechStarted())
+            case InputSpeechStopped():
+                self.channel.emit(SpeechStopped())
+            case ResponseCreated(response_id=response_id):
+                self._response = response_id
+            case ResponseInterrupted() | ResponseDone():
+                self._response_over(event)
+            case InputTranscript(item_id=item_id, text=text):
+                self.transcript.append(TranscriptLine("caller", text, item_id))
+            case OutputTranscript(item_id=item_id, text=text):
+                self.transcript.append(TranscriptLine("agent", text, item_id))
+        self._dispatch.emit(event)
+
+    def _response_over(self, event: ResponseInterrupted | ResponseDone) -> None:
+        cancelled = isinstance(event, ResponseInterrupted) or event.status in ("cancelled", "interrupted")
+        if event.response_id is None or event.response_id == self._response:
+            if cancelled and self._response is not None:
+                self._dead.append(self._response)
+            self._response = None
+            if cancelled:
+                self.channel.interrupt()
+
+    def _speak(self, event: AudioDelta) -> None:
+        if event.item_id in self._dead or event.response_id in self._dead:
+            self.late_audio_ms += event.frame.duration * 1000
+            return
+        turn = self._turns.get(event.item_id)
+        if turn is not None and turn.interrupted:
+            self.late_audio_ms += event.frame.duration * 1000
+            return
+        try:
+            if turn is None or turn.ended:
+                turn = self._turns[event.item_id] = self.channel.turn(event.item_id, format=self.output_format)
+            turn.send_nowait(event.frame)
+        except TurnInterruptedError:
+            self.late_audio_ms += event.frame.duration * 1000
+        except trio.WouldBlock:
+            pass  # past max_turn: the channel has counted and reported it
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            self._finish(SessionEnd("channel"))
+
+    def _end_turn(self, item_id: str) -> None:
+        if turn := self._turns.get(item_id):
+            turn.end()
+            self._forget_old_turns()
+
+    def _forget_old_turns(self) -> None:
+        while len(self._turns) > REMEMBERED:
+            del self._turns[next(iter(self._turns))]
+
+
+class _Overheard:
+    """Listeners of a session on its channel; gone with the session, so that a channel can have one session after another."""
+
+    def __init__(self, channel: Channel, listeners: list[tuple[type[Event], Callable[..., object]]]) -> None:
+        self._channel, self._listeners = channel, listeners
+
+    def __enter__(self) -> None:
+        for event, listener in self._listeners:
+            self._channel.on(event, listener)
+
+    def __exit__(self, *_: object) -> None:
+        for event, listener in self._listeners:
+            self._channel.off(event, listener)
+
+
+def _opened(model: str | Model | Callable[[], AbstractAsyncContextManager[Model]]) -> AbstractAsyncContextManager[Model]:
+    if isinstance(model, Model):
+        return _already(model)
+    return choose_model(model)() if isinstance(model, str) else model()
+
+
+@asynccontextmanager
+async def _already(model: Model) -> AsyncGenerator[Model, None]:
+    yield model
+
+
+@asynccontextmanager
+async def open_session(
+    channel: Channel,
+    model: str | Model | Callable[[], AbstractAsyncContextManager[Model]],
+    agent: Agent | None = None,
+    *,
+    on: Mapping[str | type[Event], Callable[..., object]] | None = None,
+    limits: Limits | None = None,
+    timeouts: Timeouts | None = None,
+) -> AsyncGenerator[Session, None]:
+    """Couple a channel to a model; being inside the block is being connected.
+
+    Args:
+        channel: stays open when the session ends.
+        model: the spec of a model by name (``"parrot"``), something that opens one each time it is called, or an open `Model`.
+        agent: who the model is to be.
+        on: listeners to add before the first event can happen.
+        limits, timeouts: as for `open_channel`.
+
+    Raises:
+        FormatError: channel and model have no format in common, and none that can be converted.
+        trio.BrokenResourceError: the provider did not say in time that the session exists, or refused.
+        ExceptionGroup: a listener or the plugin raised. An error of the body alone comes out bare.
+        PluginError, OptionError: the spec cannot be opened.
+    """
+    timeouts = timeouts or Timeouts()
+    async with _opened(model) as opened:
+        session = Session(channel, opened, agent or Agent(), limits or Limits(), timeouts)
+        for event, listener in (on or {}).items():
+            session.on(event, listener)
+        session._status("connecting", opened.name)
+        with trio.move_on_after(timeouts.start) as starting:
+            await opened.start(session.agent, session.input_format, session.output_format)
+        if starting.cancelled_caught:
+            raise trio.BrokenResourceError(f"the model {opened.name!r} did not start within {timeouts.start} s (Timeouts.start)")
+        session._status("connected", opened.name)
+        async with session._block.around(session._live, session.close):
+            yield session
+
+
+async def converse(
+    channel: Channel, model: str | Model | Callable[[], AbstractAsyncContextManager[Model]], agent: Agent | None = None
+) -> SessionEnd:
+    """Let the far party talk with a model until one of them ends it; the shortest useful program. Checkpoint: yes.
+
+    Arguments and errors as for `open_session`.
+    """
+    async with open_session(channel, model, agent) as session:
+        return await session.wait_closed()
