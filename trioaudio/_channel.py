@@ -152,17 +152,14 @@ class Channel(Emitter):
         self.close()
         await self.wait_closed()
 
-    async def hang_up(self, timeout: float | None = None) -> CloseReason:
+    async def hang_up(self) -> CloseReason:
         """Play out what was accepted, say goodbye and close: the orderly end.
 
-        Args:
-            timeout: seconds to play out; `Timeouts.hang_up` unless told otherwise. What is unheard then is lost.
-
-        Checkpoint: yes.
+        What has not been heard within `Timeouts.hang_up` is lost. Checkpoint: yes.
         """
         for turn in self._playout.live_turns():
             turn.end()
-        with trio.move_on_after(self._timeouts.hang_up if timeout is None else timeout):
+        with trio.move_on_after(self._timeouts.hang_up):
             await self.wait_played()
         self.close()
         return await self.wait_closed()

@@ -85,6 +85,8 @@ class Source(ABC):
     """The format of the frames that `send` takes."""
     far_end: FarEnd = Paced()
     """How the far end plays what it is given."""
+    length: float | None = None
+    """Seconds of audio the far party has to say, if that is known; it may stay on in silence after that."""
 
     @abstractmethod
     async def receive(self) -> Frame | SourceEvent:
