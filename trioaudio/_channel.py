@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
+from os import PathLike
 from typing import TYPE_CHECKING
 
 import trio
+from trio.testing import MockClock
 
 from ._block import Block
 from ._dispatch import Dispatcher
@@ -21,6 +23,7 @@ from ._playback import Playback
 from ._playout import Playout
 from ._plugins import open_source
 from ._receipts import ChannelStatistics, CloseReason
+from ._recording import Recording
 from ._settlement import Interruption, Settlement
 from ._turn import Turn
 from .abc import Played, Source
@@ -33,10 +36,15 @@ if TYPE_CHECKING:
 class Channel(Emitter):
     """One live two-way audio connection; made by `open_channel` or `start_channel`, never directly."""
 
-    def __init__(self, source: Source, limits: Limits, timeouts: Timeouts, instruments: Sequence[Instrument]) -> None:
+    def __init__(
+        self, source: Source, limits: Limits, timeouts: Timeouts, instruments: Sequence[Instrument], record: str | PathLike[str] | None
+    ) -> None:
         self._source, self._limits, self._timeouts = source, limits, timeouts
         self._dispatch = Dispatcher(CHANNEL_EVENTS, limits, self._listener_failed)
-        self._instruments = Instruments(instruments, self._instrument_failed)
+        self.recording = self._new_recording(record) if record is not None else None
+        """What writes this call to a file, if it was opened with ``record``."""
+        recording = [self.recording] if self.recording is not None else []
+        self._instruments = Instruments([*recording, *instruments], self._instrument_failed)
         self._inbox = Inbox(limits, self._inbound_dropped)
         self._playout = Playout(source, limits, timeouts, self._dispatch.emit, self._instruments)
         self._playback = Playback(source, self._playout)
@@ -219,6 +227,16 @@ class Channel(Emitter):
     def _instrument_failed(self, error: Exception, instrument: Instrument) -> None:
         self.emit(Fault(error, f"the instrument {instrument!r} failed and has been removed"))
 
+    def _new_recording(self, path: str | PathLike[str]) -> Recording:
+        return Recording(
+            path,
+            input_format=self._source.input_format,
+            output_format=self._source.output_format,
+            started_at=trio.current_time(),
+            on_stopped=lambda error: self.emit(Fault(error, f"the recording {path} has stopped")),
+            inline=isinstance(trio.lowlevel.current_clock(), MockClock),  # a virtual clock does not wait for threads
+        )
+
     def _inbound_dropped(self, seconds: float, first: bool) -> None:
         self._inbound_lost += seconds
         if first:
@@ -232,9 +250,14 @@ class Channel(Emitter):
                 self._dispatch.start(partial(_start_listener, nursery))
                 nursery.start_soon(self._listen)
                 nursery.start_soon(self._speak)
+                if self.recording is not None:
+                    nursery.start_soon(self.recording.run)
                 task_status.started()
                 await self._closing.wait()
                 await self._say_goodbye()
+                self._playout.settle_all()
+                if self.recording is not None:
+                    await self.recording.finish(trio.current_time())
                 self._finish()
         self._finish()
 
@@ -250,6 +273,8 @@ class Channel(Emitter):
             return
         self._listening.cancel("closed")
         self._playout.settle_all()
+        if self.recording is not None:
+            self.recording.finish_now(trio.current_time())  # else finished already: the close timeout has passed
         assert self._reason is not None
         self._dispatch.emit(Closed(self._reason, self.statistics()))
         self._dispatch.close()
@@ -345,6 +370,7 @@ async def open_channel(
     source: Source | str,
     *,
     on: Mapping[str | type[Event], Callable[..., object]] | None = None,
+    record: str | PathLike[str] | None = None,
     instruments: Sequence[Instrument] = (),
     limits: Limits | None = None,
     timeouts: Timeouts | None = None,
@@ -354,7 +380,8 @@ async def open_channel(
     Args:
         source: a `Source`, or the spec of one by name: ``"wavfile:caller.wav"``.
         on: listeners to add before the first event can happen.
-        instruments: who watches the audio (recording, timeline, a meter).
+        record: a WAV file to write the call to: caller left, agent as heard right; see `Channel.recording`.
+        instruments: who else watches the audio (a timeline, a meter).
         limits, timeouts: every bound and deadline; the defaults suit a telephone.
 
     Leaving the block closes the channel and ends all its tasks within `Timeouts.close`, whatever the peer does.
@@ -364,9 +391,10 @@ async def open_channel(
             alone comes out bare. A far party that hangs up or breaks raises nothing here: the next call does, or
             `Channel.wait_closed` says so.
         PluginError, OptionError: the spec cannot be opened.
+        AudioFileError: the recording cannot be written.
     """
     async with _opened(source) as opened:
-        channel = Channel(opened, limits or Limits(), timeouts or Timeouts(), instruments)
+        channel = Channel(opened, limits or Limits(), timeouts or Timeouts(), instruments, record)
         for event, listener in (on or {}).items():
             channel._dispatch.add(event, listener)
         async with channel._block.around(channel._live, channel.close):
@@ -378,6 +406,7 @@ async def start_channel(
     source: Source | str,
     *,
     on: Mapping[str | type[Event], Callable[..., object]] | None = None,
+    record: str | PathLike[str] | None = None,
     instruments: Sequence[Instrument] = (),
     limits: Limits | None = None,
     timeouts: Timeouts | None = None,
@@ -388,7 +417,7 @@ async def start_channel(
 
     Checkpoint: yes.
     """
-    opening = partial(open_channel, source, on=on, instruments=instruments, limits=limits, timeouts=timeouts)
+    opening = partial(open_channel, source, on=on, record=record, instruments=instruments, limits=limits, timeouts=timeouts)
     channel: Channel = await nursery.start(_live_in, opening, name="trioaudio channel")
     return channel
 
