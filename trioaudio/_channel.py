@@ -9,7 +9,6 @@ from os import PathLike
 from typing import TYPE_CHECKING
 
 import trio
-from trio.testing import MockClock
 
 from ._block import Block
 from ._dispatch import Dispatcher
@@ -228,6 +227,8 @@ class Channel(Emitter):
         self.emit(Fault(error, f"the instrument {instrument!r} failed and has been removed"))
 
     def _new_recording(self, path: str | PathLike[str]) -> Recording:
+        from trio.testing import MockClock  # not above: it imports pytest, where there is one
+
         return Recording(
             path,
             input_format=self._source.input_format,
