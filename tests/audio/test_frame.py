@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import string
 
 import numpy as np
 import pytest
@@ -36,6 +35,7 @@ def test_samples_come_back_from_their_bytes(frame: Frame) -> None:
     again = Frame.from_samples(frame.pcm, frame.format, frame.media_time)
     assert np.array_equal(again.pcm, frame.pcm)
     assert again.pcm.shape == (frame.num_samples, frame.format.num_channels)
+    assert (again.num_samples, again.media_time) == (frame.num_samples, frame.media_time)
 
 
 @given(frames(PCM16_24K) | frames(STEREO))
@@ -78,16 +78,22 @@ def test_text_that_is_not_padded_base64_is_refused(text: str) -> None:
         Frame.from_base64(text, MULAW_8K)
 
 
-@given(st.text(string.ascii_letters + string.digits + "+/=-_\n", max_size=12))
+def is_canonical(text: str) -> bool:
+    try:
+        return base64.b64encode(base64.b64decode(text)).decode() == text
+    except ValueError:
+        return False
+
+
+@given(st.text("Az09+/=-_\n", max_size=9))
 def test_what_is_accepted_as_base64_decodes_to_the_length_it_promised(text: str) -> None:
     try:
         frame = Frame.from_base64(text, MULAW_8K)
     except ValueError:
-        with pytest.raises(ValueError, match=r"."):
-            base64.b64decode(text.replace("\n", "?"), validate=True)
+        assert not is_canonical(text)
     else:
-        assert len(frame.data) == frame.num_samples
         assert frame.data == base64.b64decode(text, validate=True)
+        assert len(frame.data) == frame.num_samples
 
 
 def test_spare_bits_before_the_padding_are_let_through_and_kept() -> None:

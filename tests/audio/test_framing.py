@@ -61,11 +61,12 @@ def test_after_flush_the_framer_is_empty_and_its_media_time_runs_on() -> None:
     assert framer.push(b"defg") == [Frame(b"defg", MULAW_8K, 3)]
 
 
-def test_a_block_may_change_after_it_was_pushed() -> None:
-    framer, block = Framer(MULAW_8K, 4), bytearray(b"abcdef")
-    frames = framer.push(block)  # type: ignore[arg-type]
-    block[:] = bytes(6)
-    assert [*frames, framer.flush()] == [Frame(b"abcd", MULAW_8K), Frame(b"ef", MULAW_8K, 4)]
+@pytest.mark.parametrize("view", [bytearray, memoryview])
+def test_a_buffer_may_be_used_again_after_it_was_pushed(view: type) -> None:
+    framer, buffer = Framer(MULAW_8K, 4), bytearray(b"abcdef")
+    frames = framer.push(view(buffer))
+    buffer[:] = bytes(6)
+    assert [*frames, *framer.push(b""), framer.flush()] == [Frame(b"abcd", MULAW_8K), Frame(b"ef", MULAW_8K, 4)]
 
 
 @pytest.mark.parametrize("frame_samples", [0, -160])

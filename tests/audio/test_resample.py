@@ -100,6 +100,17 @@ def test_sample_by_sample_gives_the_same_bits_as_seconds_at_once(source: int, ta
     )
 
 
+@pytest.mark.parametrize(("source", "target"), [(8_000, 16_000), (24_000, 48_000), (24_000, 16_000)])
+def test_a_sample_halfway_between_two_values_is_rounded_alike_in_every_cut(source: int, target: int) -> None:
+    """The middle of a step is half an odd number: a sum that depends on the order of its terms falls to either side."""
+    steps = np.repeat(noise(2, 400), 40, axis=0) // 11
+    whole = Resampler(source, target).process(steps)
+    for block in (1, 2, 5, 7, 19, 160, 480):
+        cut = Resampler(source, target)
+        pieces = [cut.process(steps[start : start + block]) for start in range(0, len(steps), block)]
+        assert np.array_equal(np.concatenate(pieces), whole)
+
+
 @settings(deadline=None, max_examples=50)
 @given(any_pair, st.lists(st.integers(0, 500), max_size=6))
 def test_the_number_of_samples_given_so_far_is_always_known(pair: tuple[int, int], blocks: list[int]) -> None:
@@ -126,6 +137,14 @@ def test_20_ms_in_are_20_ms_out_every_time(source: int, target: int, block: int,
 def test_a_constant_comes_out_unchanged(pair: tuple[int, int], value: int) -> None:
     heard = Resampler(*pair).process(np.full((pair[0] // 50, 1), value, np.int16))
     assert set(heard[round(pair[1] * 0.0045) :, 0].tolist()) == {value}
+
+
+@pytest.mark.parametrize(("source", "target"), [(8_000, 24_000), (24_000, 8_000), (48_000, 44_100), (8_000, 11_025)])
+def test_a_slope_comes_out_as_the_same_slope_delayed_and_each_sample_rounded_to_the_nearest(source: int, target: int) -> None:
+    slope = np.arange(-500, 500, dtype=np.int16).reshape(-1, 1)
+    heard = Resampler(source, target).process(slope)[target // 200 :, 0]
+    time = np.arange(target // 200, target // 200 + len(heard)) / target - Resampler(source, target).delay
+    assert heard.tolist() == np.rint(time * source - 500).tolist()
 
 
 @pytest.mark.parametrize(("source", "target"), [(8_000, 24_000), (24_000, 8_000)])

@@ -146,16 +146,13 @@ def _kernel(up: int, down: int) -> tuple[int, Floats]:
 
 
 def _phases(up: int, down: int) -> Floats:
-    """The low-pass, cut into ``up`` phases (rows), each passing a constant exactly unchanged; multiples of 2**-30."""
+    """The low-pass, cut into ``up`` phases (rows), each passing a constant unchanged; multiples of 2**-30."""
     if up == down:
         return np.ones((1, 1))
     num_taps = -(-2 * HALF_LENGTH * max(up, down) // up)
     response = _low_pass(max(up, down))
     phases = np.pad(response, (0, num_taps * up - len(response))).reshape(num_taps, up).T
-    steps = np.rint(phases / phases.sum(axis=1, keepdims=True) * TAP_STEPS)
-    middle = np.argmax(steps, axis=1)
-    steps[np.arange(up), middle] += TAP_STEPS - steps.sum(axis=1)
-    taps: Floats = steps / TAP_STEPS
+    taps: Floats = np.rint(phases / phases.sum(axis=1, keepdims=True) * TAP_STEPS) / TAP_STEPS
     return taps
 
 
