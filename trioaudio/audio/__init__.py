@@ -27,8 +27,16 @@ from ._ratio import rate_ratio as rate_ratio
 
 if TYPE_CHECKING:
     from ._resample import Resampler as Resampler
+    from ._vad import SpeechEdge as SpeechEdge
+    from ._vad import VoiceActivity as VoiceActivity
+    from ._vad import voice_activity as voice_activity
 else:  # hidden from type checkers, which would otherwise believe in any name
-    _NEEDS_NUMPY = {"Resampler": "._resample"}
+    _NEEDS_NUMPY = {
+        "Resampler": "._resample",
+        "SpeechEdge": "._vad",
+        "VoiceActivity": "._vad",
+        "voice_activity": "._vad",
+    }
 
     def __getattr__(name):
         if name in _NEEDS_NUMPY:
