@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 BLOCK = 1 << 18
 """Samples decoded at once: bounds memory to little more than the result."""
-_UNKNOWN_SIZES = (0, 0xFFFF_FFFF)
+_UNKNOWN_SIZE = 0xFFFF_FFFF
 """What programs that write to a pipe put where the size of a WAV file's audio should be."""
 
 
@@ -224,7 +224,7 @@ def _check_whole_wav(file: BinaryIO, size: int, path: Path) -> None:
         name, length = struct.unpack("<4sI", head)
         if name == b"data":
             held = size - file.tell()
-            if length not in _UNKNOWN_SIZES and length > held:
+            if length != _UNKNOWN_SIZE and length > held:
                 raise _cut_short(path, f"its header promises {length} bytes of audio and {held} are there")
             return
         file.seek(length + length % 2, os.SEEK_CUR)
@@ -275,7 +275,9 @@ def _nothing(file: Any) -> Floats:
 def _blocks(file: Any) -> Iterator[Floats]:
     """The file from its beginning to its end, float32 of shape (n, file's channels)."""
     read = 0
-    while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
+    # soundfile seeks after each read, and after a seek an MP3 decoder is silent for a while: it is given one read only
+    size = -1 if file.format == "MP3" else BLOCK
+    while len(block := file.read(size, dtype="float32", always_2d=True)):
         read += len(block)
         yield block
     if read < file.frames:

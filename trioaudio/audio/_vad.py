@@ -32,7 +32,7 @@ ENGINES: tuple[Engine, ...] = ("auto", "gate", "silero")
 
 ANALYSIS_RATE = 8_000
 """The telephone band is enough for the decision, and makes it the same whatever the caller's rate."""
-ONSET_MS, HANGOVER_MS = 100.0, 400.0
+ONSET_MS, HANGOVER_MS = 100.0, 500.0
 SILENT_POWER = 1e-10
 """Digital silence has a level too: -100 dBFS."""
 
