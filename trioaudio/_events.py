@@ -101,6 +101,21 @@ class TurnInterrupted(Event):
     decided_at: float
     flushed_at: float
 
+    @property
+    def item_id(self) -> str | None:
+        """The model's name for the turn."""
+        return self.receipt.item_id
+
+    @property
+    def heard(self) -> int:
+        """Samples of the turn that were heard."""
+        return self.receipt.heard
+
+    @property
+    def lost(self) -> int:
+        """Samples of the turn that were accepted and never heard."""
+        return self.receipt.lost
+
 
 @dataclass(frozen=True, slots=True)
 class Mute(Event):

@@ -1,8 +1,27 @@
-"""For people who test their own sources, models and apps: far ends and models that do what a test says, and proofs to run."""
+"""For people who test their own sources, models and apps: far ends and models that do what a test says, and proofs to run.
 
-from ._far_end import Ear as Ear
+The fixtures for pytest are in `trioaudio.testing.fixtures`; nothing else here needs pytest.
+"""
+
+from ._call import open_call as open_call
+from ._clocks import LATE as LATE
+from ._clocks import LateClock as LateClock
+from ._clocks import run_virtual as run_virtual
+from ._clocks import scheduled_by as scheduled_by
+from ._ear import Ear as Ear
+from ._ear import Sounding as Sounding
 from ._far_end import ScriptedFarEnd as ScriptedFarEnd
+from ._script import Answer as Answer
+from ._script import Script as Script
+from ._script import Step as Step
+from ._script import Told as Told
+from ._script import breaks as breaks
+from ._script import complains as complains
+from ._script import ends as ends
+from ._script import stays_silent as stays_silent
+from ._scripted_model import ScriptedModel as ScriptedModel
 from ._stamps import STAMPED as STAMPED
+from ._stamps import Utterance as Utterance
 from ._stamps import count_stamped as count_stamped
 from ._stamps import indices as indices
 from ._stamps import item_number as item_number

@@ -1,77 +1,35 @@
-"""A far party that does what a test says: it speaks, hears with an ear of its own, stalls, loses, answers late, hangs up, fails.
-
-The ear shares no arithmetic with the channel: it notes when each frame arrived, plays one after the other, and looks at
-the samples themselves to say what it heard.
-"""
+"""A far party that does what a test says: it speaks, hears with an ear of its own, stalls, loses, answers late, hangs up, fails."""
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import math
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 
 import trio
 
-from .. import Event, Interrupt
+from .. import Dtmf, Event, Interrupt
 from ..abc import Buffering, FarEnd, Played, Source
 from ..audio import PTIME, AudioFormat, Frame
+from ._ear import Ear
 from ._stamps import STAMPED, count_stamped, indices
 
 EAR_PHASE = 1e-6
 """Seconds: on a virtual clock the far end's timers fall just after the source's, so that no two are due in one instant."""
 
 
-@dataclass(eq=False)
-class _Scheduled:
-    start: float
-    frame: Frame
-
-    @property
-    def end(self) -> float:
-        return self.start + self.frame.duration
-
-    def heard_by(self, now: float) -> Frame:
-        return self.frame.cut(0, max(0, math.floor((now - self.start) * self.frame.format.rate + 1e-3)))
-
-
-@dataclass
-class Ear:
-    """What the far party hears, and when."""
-
-    schedule: list[_Scheduled] = field(default_factory=list)
-    end: float = -math.inf
-    clears: int = 0
-    clear_times: list[float] = field(default_factory=list)
-    handed: list[tuple[float, Frame]] = field(default_factory=list)
-    """Every frame that was handed over, and when: heard or not."""
-
-    def play(self, frame: Frame, *, lost: bool = False) -> None:
-        """A frame has arrived: it is heard after all that came before it."""
-        now = trio.current_time()
-        self.handed.append((now, frame))
-        if not lost:
-            start = max(self.end, now)
-            self.schedule.append(_Scheduled(start, frame))
-            self.end = start + frame.duration
-
-    def forget(self) -> None:
-        """What has not been heard will not be."""
-        now = trio.current_time()
-        self.clears += 1
-        self.clear_times.append(now)
-        cut = [_Scheduled(s.start, s.heard_by(now)) for s in self.schedule]
-        self.schedule = [s for s in cut if s.frame.num_samples]
-        self.end = min(self.end, now)
-
-    def heard_frames(self) -> list[Frame]:
-        """What has been heard by now, in order."""
-        now = trio.current_time()
-        return [s.heard_by(now) for s in self.schedule if s.start <= now]
-
-
 class ScriptedFarEnd:
     """The far party of a test; ``source`` is what to open the channel with.
+
+    ```python
+    caller = ScriptedFarEnd()
+    async with open_channel(caller.source) as channel:
+        channel.turn("a").send_nowait(...)
+        await caller.wait_hears("a")
+        caller.press("1")
+    ```
 
     Args:
         plays: how it plays; the ear is told apart from what the channel reckons by ``ear=False``.
@@ -100,13 +58,16 @@ class ScriptedFarEnd:
         self._send_delay, self._clear_delay = send_delay, clear_delay
         self._report_every, self._report_delay, self._line_open = report_every, report_delay, line_open
         self._said: deque[Frame] = deque()
-        self._inbox: deque[tuple[float, Event]] = deque()
-        self._woken = trio.lowlevel.ParkingLot()
+        self._inbox: list[tuple[float, int, Event]] = []
+        self._order = itertools.count()
+        self._woken, self._ended = trio.lowlevel.ParkingLot(), trio.lowlevel.ParkingLot()
         self._end: BaseException | None = None
+        self._end_is_known = False
         self._stalled_until = -math.inf
         self._to_lose = 0
         self._cleared_at = 0
         self.goodbyes = 0
+        """How often the channel said goodbye."""
         self.cut_writes = 0
         """Writes that were cancelled half way: there must never be one (law 3)."""
 
@@ -120,23 +81,31 @@ class ScriptedFarEnd:
 
     def signal(self, event: Event) -> None:
         """Send an event: a key, a commit, an interrupt wish, a position report."""
-        self._inbox.append((trio.current_time(), event))
-        self._woken.unpark_all()
+        self._tell(event, trio.current_time())
+
+    def press(self, digits: str) -> None:
+        """Press keys of the telephone, one after the other."""
+        for digit in digits:
+            self.signal(Dtmf(digit))
 
     def wish_interrupt(self) -> None:
         """Press the stop button."""
         self.signal(Interrupt())
 
-    def stall(self, seconds: float) -> None:
-        """Take nothing for a while: writes wait."""
+    def stall(self, seconds: float = math.inf) -> None:
+        """Take nothing for a while, for ever unless told otherwise: writes wait."""
         self._stalled_until = trio.current_time() + seconds
 
     def lose(self, frames: int) -> None:
         """The next ``frames`` frames never reach the ear."""
         self._to_lose += frames
 
+    def acknowledge_late(self, seconds: float) -> None:
+        """From now on position reports and the answers to clears arrive that late; ``inf`` for never."""
+        self._report_delay = seconds
+
     def hang_up(self) -> None:
-        """Put the receiver down."""
+        """Put the receiver down; what it has not said yet is not said."""
         self._finish(trio.EndOfChannel())
 
     def fail(self, error: BaseException | None = None) -> None:
@@ -145,36 +114,61 @@ class ScriptedFarEnd:
 
     def _finish(self, end: BaseException) -> None:
         self._end = end
+        self._said.clear()
+        self._line_open = False
         self._woken.unpark_all()
+        self._ended.unpark_all()
 
     # ---- what a test asks it
 
     def heard(self, item: str) -> int:
-        """Samples of ``item`` heard by now."""
+        """Samples of ``item`` heard by now.
+
+        Raises:
+            FormatError: this far end does not hear stamped audio; ask its ``ear`` for `Ear.heard_samples` then.
+        """
         return count_stamped(self.ear.heard_frames(), item)
 
     def heard_indices(self, item: str) -> list[int]:
         """Which samples of ``item`` were heard, in order."""
         return [int(i) for i in indices(self.ear.heard_frames(), item)]
 
-    def hears_nothing_after(self, time: float) -> bool:
-        """Whether nothing was handed over after ``time`` and nothing sounds past the next clear."""
-        return not [when for when, _ in self.ear.handed if when > time]
+    def hears_nothing_after(self, time: float, item: str | None = None) -> bool:
+        """Whether it fell silent when something was decided at ``time``.
+
+        That is: nothing was handed over whose write began after ``time``, or after the clear that followed; and what had been
+        handed over before does not sound past that clear. A far end that cannot clear plays to the end what it had.
+
+        Args:
+            time: of the Trio clock, in seconds: ``TurnInterrupted.decided_at``, say.
+            item: look at this item only; at everything unless told otherwise.
+        """
+        return self.ear.falls_silent_at(time, item=item, can_clear=self.plays.can_clear)
 
     async def wait_hears(self, item: str, samples: int = 1) -> None:
         """Wait until that many samples of ``item`` have been heard. Checkpoint: yes."""
         await trio.lowlevel.checkpoint()
-        while self.heard(item) < samples:  # noqa: ASYNC110 - an ear is looked at, it does not tell
-            await trio.sleep(0.001)
+        while self.heard(item) < samples:
+            with trio.CancelScope(deadline=self.ear.will_have_heard(item, samples) + EAR_PHASE):
+                await self.ear.changed.park()
 
     # ---- the source's side
 
     def _delay(self) -> float:
         return max(self._send_delay(), self._stalled_until - trio.current_time())
 
-    def _arrive(self, frame: Frame) -> None:
-        lost, self._to_lose = self._to_lose > 0, max(0, self._to_lose - 1)
-        self.ear.play(frame, lost=lost)
+    def _check_connected(self) -> None:
+        """A connection that failed breaks the next write; of a hang-up a writer learns once it has been received."""
+        if self._end is not None and (self._end_is_known or not isinstance(self._end, trio.EndOfChannel)):
+            raise trio.BrokenResourceError("this far end is gone: it hung up or failed, as the test said") from self._end
+
+    def _arrive(self, frame: Frame, begun: float) -> None:
+        lost, self._to_lose = self._to_lose > 0 or self._end is not None, max(0, self._to_lose - 1)
+        self.ear.play(frame, lost=lost, begun=begun)
+
+    def _tell(self, event: Event, when: float) -> None:
+        heapq.heappush(self._inbox, (when, next(self._order), event))
+        self._woken.unpark_all()
 
     def _report_due(self) -> float:
         if self._report_every is None or not self.ear.handed:
@@ -182,7 +176,7 @@ class ScriptedFarEnd:
         return (math.floor(trio.current_time() / self._report_every) + 1) * self._report_every + EAR_PHASE
 
     def _heard_since_clear(self) -> int:
-        return sum(frame.num_samples for frame in self.ear.heard_frames()) - self._cleared_at
+        return self.ear.heard_samples() - self._cleared_at
 
 
 class _ScriptedSource(Source):
@@ -195,25 +189,24 @@ class _ScriptedSource(Source):
         self._media_time = 0
 
     async def receive(self) -> Frame | Event:
-        far = self._far
         await trio.lowlevel.checkpoint()
-        while True:
-            now = trio.current_time()
-            if far._inbox and far._inbox[0][0] <= now:
-                return far._inbox.popleft()[1]
-            if now >= self._next_report:
-                self._next_report = math.inf
-                self._report(now)
-                continue
-            if frame := self._frame(now):
-                return frame
-            if far._end is not None:
-                raise far._end
+        while (item := self._take(trio.current_time())) is None:
             await self._wait()
+        return item
 
-    def _report(self, now: float) -> None:
-        played = Played(self._far._heard_since_clear(), self._far.ear.clears)
-        self._far._inbox.append((now + self._far._report_delay, played))
+    def _take(self, now: float) -> Frame | Event | None:
+        far = self._far
+        if now >= self._next_report:
+            self._next_report = math.inf
+            far._tell(Played(far._heard_since_clear(), far.ear.clears), now + far._report_delay)
+        if far._inbox and far._inbox[0][0] <= now:
+            return heapq.heappop(far._inbox)[2]
+        if (frame := self._frame(now)) is not None:
+            return frame
+        if far._end is not None:
+            far._end_is_known = True
+            raise far._end
+        return None
 
     def _frame(self, now: float) -> Frame | None:
         if not self._far._said and not self._far._line_open:
@@ -232,32 +225,44 @@ class _ScriptedSource(Source):
         if self._next_report == math.inf:
             self._next_report = self._far._report_due()
         times = [self._next_report, self._next_frame if self._next_frame is not None else math.inf]
-        times += [when for when, _ in list(self._far._inbox)[:1]]
+        times += [when for when, _, _ in self._far._inbox[:1]]
         with trio.CancelScope(deadline=min(times)):
             await self._far._woken.park()
 
     def send_nowait(self, frame: Frame) -> None:
+        self._far._check_connected()
         if self._far._delay() > 0:
             raise trio.WouldBlock
-        self._far._arrive(frame)
+        self._far._arrive(frame, trio.current_time())
 
     async def send(self, frame: Frame) -> None:
+        begun = trio.current_time()
         try:
-            await trio.sleep(max(0.0, self._far._delay()))
+            await self._take_time(self._far._delay())
         except trio.Cancelled:
             self._far.cut_writes += 1
             raise
-        self._far._arrive(frame)
+        self._far._arrive(frame, begun)
 
     async def clear(self) -> None:
-        await trio.sleep(self._far._clear_delay())
-        heard, clears = self._far._heard_since_clear(), self._far.ear.clears
-        self._far.ear.forget()
-        self._far._cleared_at += heard
+        far = self._far
+        await self._take_time(max(far._clear_delay(), far._stalled_until - trio.current_time()))
+        heard, clears = far._heard_since_clear(), far.ear.clears
+        far.ear.forget()
+        far._cleared_at += heard
         if self.far_end.reports:
-            self._far._inbox.append((trio.current_time() + self._far._report_delay, Played(heard, clears, final=True)))
-            self._far._woken.unpark_all()
+            far._tell(Played(heard, clears, final=True), trio.current_time() + far._report_delay)
 
     async def hang_up(self) -> None:
         await trio.lowlevel.checkpoint()
         self._far.goodbyes += 1
+
+    async def _take_time(self, seconds: float) -> None:
+        """Keep a writer waiting; it is woken if the connection ends meanwhile."""
+        self._far._check_connected()
+        if seconds <= 0:
+            await trio.lowlevel.checkpoint()
+        else:
+            with trio.CancelScope(deadline=trio.current_time() + seconds):
+                await self._far._ended.park()
+        self._far._check_connected()

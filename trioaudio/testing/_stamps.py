@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
+from .. import FormatError
 from ..audio import AudioFormat, Frame
 
 STAMPED = AudioFormat("pcm16", 8_000, 2)
@@ -32,22 +33,54 @@ def stamp(item: str, start: int, num_samples: int) -> Frame:
     return Frame.from_samples(pcm, STAMPED, start)
 
 
-def say(seconds: float, item: str, *, chunk: float = 0.1) -> list[Frame]:
-    """An utterance of ``item``, in chunks as a model would send them."""
+class Utterance(list[Frame]):
+    """The frames of something that is said under one name, and its words; a list of frames to everybody who wants one."""
+
+    def __init__(self, item: str, frames: Iterable[Frame], transcript: str = "") -> None:
+        super().__init__(frames)
+        self.item, self.transcript = item, transcript
+
+    def __repr__(self) -> str:
+        return f"<Utterance {self.item!r}, {sum(frame.duration for frame in self):.3f} s>"
+
+
+def say(seconds: float, item: str, *, chunk: float = 0.1, transcript: str = "") -> Utterance:
+    """An utterance of ``item`` in stamped samples: for a far end to speak, for a model to answer, for a turn to send.
+
+    Args:
+        seconds: its length.
+        item: the name under which an ear recognises it.
+        chunk: length of its frames, in seconds; 0.1 as models send them.
+        transcript: its words.
+    """
     total, step = round(seconds * STAMPED.rate), round(chunk * STAMPED.rate)
-    return [stamp(item, start, min(step, total - start)) for start in range(0, total, step)]
+    return Utterance(item, (stamp(item, start, min(step, total - start)) for start in range(0, total, step)), transcript)
 
 
 def count_stamped(frames: Iterable[Frame], item: str) -> int:
-    """How many samples of ``item`` there are in ``frames``."""
+    """How many samples of ``item`` there are in ``frames``.
+
+    Raises:
+        FormatError: a frame is not stamped audio.
+    """
     number = item_number(item)
-    return sum(int(np.count_nonzero(frame.pcm[:, 0] == number)) for frame in frames)
+    return sum(int(np.count_nonzero(_stamped(frame)[:, 0] == number)) for frame in frames)
 
 
 def indices(frames: Iterable[Frame], item: str) -> npt.NDArray[np.int64]:
-    """The indices of the samples of ``item`` in ``frames``, in order, counted on past 65535."""
+    """The indices of the samples of ``item`` in ``frames``, in order, counted on past 65535.
+
+    Raises:
+        FormatError: a frame is not stamped audio.
+    """
     number = item_number(item)
-    found = [frame.pcm[frame.pcm[:, 0] == number, 1].view(np.uint16) for frame in frames]
+    found = [pcm[pcm[:, 0] == number, 1].view(np.uint16) for pcm in map(_stamped, frames)]
     steps = np.concatenate(found).astype(np.int64) if found else np.empty(0, np.int64)
     pages = np.cumsum(np.diff(steps, prepend=0) < -_PAGE // 2)
     return np.asarray(steps + pages * _PAGE, np.int64)
+
+
+def _stamped(frame: Frame) -> npt.NDArray[np.int16]:
+    if frame.format != STAMPED:
+        raise FormatError(f"an item can only be recognised in {STAMPED}, this audio is {frame.format}; open both ends with STAMPED")
+    return frame.pcm

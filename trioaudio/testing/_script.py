@@ -1,0 +1,204 @@
+"""A model that follows a script: what it says to whom is written down before, and what it was told is written down after."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import trio
+
+from .. import Agent, ModelEvent, SessionError
+from ..abc import Capability, Model
+from ..audio import AudioFormat, Frame
+from ._scripted_model import ScriptedModel
+from ._stamps import STAMPED, Utterance, count_stamped
+
+Step: TypeAlias = Callable[[ScriptedModel], None]
+"""Something a model does when it is its turn: it schedules events and returns."""
+
+Answer: TypeAlias = Utterance | Step | Sequence["Utterance | Step"]
+"""What a model does when the caller has spoken: an utterance, a step, or several of them one after the other."""
+
+ALL: frozenset[Capability] = frozenset({"commit", "cancel", "truncate", "text"})
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Something a scripted model was told, and when (Trio clock, seconds)."""
+
+    time: float
+    verb: Literal["start", "append", "commit", "cancel", "truncate", "text"]
+    value: object = None
+
+
+class Script:
+    """A model for tests; give it to `open_session`, `converse` or the fixture ``call`` as it is.
+
+    It can be opened again and again, and goes on where it was. It hears the caller speak as soon as a frame is not silent,
+    and takes ``pause`` seconds without sound for the end of the utterance; then it gives its next answer, and when it has none
+    left it is silent. A commit and a text are answered too. Everything is due at an exact time of the Trio clock.
+
+    ```python
+    script = Script(say(5.0, item="a"), [say(1.0, item="b"), ends()])
+    ```
+
+    Args:
+        *answers: what it does, one for each utterance: `say`, `ends`, `breaks`, `complains`, `stays_silent`, or several in a list.
+        greets: the first answer is given at once, without being asked.
+        speed: how many times faster than real time its audio comes; all of an answer at once by default.
+        delay: seconds from the end of the caller's utterance to the answer.
+        pause: seconds without sound that end an utterance; None: it hears no speech, and only answers commits and texts.
+        late_deltas: pieces of audio that still come after an answer has been cancelled.
+        transcripts: what the caller says, one for each utterance.
+        formats: what it hears and speaks, the best first; its answers are converted if need be.
+        capabilities: what it can do beyond listening and speaking.
+        starts_after: seconds until its session exists; ``inf`` for never.
+    """
+
+    def __init__(
+        self,
+        *answers: Answer,
+        greets: bool = True,
+        speed: float = math.inf,
+        delay: float = 0.0,
+        pause: float | None = 0.3,
+        late_deltas: int = 0,
+        transcripts: Iterable[str] = (),
+        formats: Sequence[AudioFormat] = (STAMPED,),
+        capabilities: frozenset[Capability] = ALL,
+        starts_after: float = 0.0,
+    ) -> None:
+        self._answers, self._transcripts = list(answers), list(transcripts)
+        self._greets = greets
+        self.speed, self.delay, self.pause, self.late_deltas = speed, delay, pause, late_deltas
+        self.formats, self.capabilities, self.starts_after = tuple(formats), capabilities, starts_after
+        self.connections: list[ScriptedModel] = []
+        """Every connection that was opened, the last one last."""
+        self.told: list[Told] = []
+        """Everything it was told, in order."""
+
+    def __call__(self) -> AbstractAsyncContextManager[Model]:
+        """Open a connection with it."""
+        return self._opened()
+
+    @asynccontextmanager
+    async def _opened(self) -> AsyncGenerator[Model, None]:
+        await trio.lowlevel.checkpoint()
+        self.connections.append(ScriptedModel(self))
+        yield self.connections[-1]
+
+    # ---- what a test asks it
+
+    @property
+    def appended(self) -> list[Frame]:
+        """The audio it was sent, in order."""
+        return [told.value for told in self.told if isinstance(told.value, Frame)]
+
+    @property
+    def agent(self) -> Agent:
+        """Who it was last told to be."""
+        return next(told.value for told in reversed(self.told) if isinstance(told.value, Agent))
+
+    @property
+    def commits(self) -> list[float]:
+        """When it was told to answer."""
+        return [told.time for told in self.told if told.verb == "commit"]
+
+    @property
+    def cancels(self) -> list[float]:
+        """When it was told to stop."""
+        return [told.time for told in self.told if told.verb == "cancel"]
+
+    @property
+    def truncations(self) -> list[tuple[str, int]]:
+        """What it was told that had been heard: item and samples."""
+        return [told.value for told in self.told if isinstance(told.value, tuple)]
+
+    @property
+    def texts(self) -> list[str]:
+        """What it was told in text."""
+        return [told.value for told in self.told if isinstance(told.value, str)]
+
+    def heard(self, item: str) -> int:
+        """Samples of ``item`` that it was sent.
+
+        Raises:
+            FormatError: it was not started with stamped audio.
+        """
+        return count_stamped(self.appended, item)
+
+    # ---- what a test lets it do, beside the script
+
+    @property
+    def connection(self) -> ScriptedModel:
+        """The connection opened last.
+
+        Raises:
+            RuntimeError: none has been.
+        """
+        if not self.connections:
+            raise RuntimeError("this script has not been opened yet; give it to open_session or to the fixture call first")
+        return self.connections[-1]
+
+    def answer(self, *answer: Utterance | Step) -> None:
+        """Do this now, asked or not."""
+        self.connection.perform(answer)
+
+    def emit(self, event: ModelEvent, after: float = 0.0) -> None:
+        """Send an event, some seconds from now."""
+        self.connection.emit(event, after)
+
+    def stall(self, seconds: float = math.inf) -> None:
+        """Take nothing for a while, for ever unless told otherwise."""
+        self.connection.stall(seconds)
+
+    def end(self) -> None:
+        """End the session."""
+        self.connection.finish(trio.EndOfChannel())
+
+    def fail(self, error: BaseException | None = None) -> None:
+        """Let the connection break."""
+        self.connection.finish(error or trio.BrokenResourceError("the model failed, as the test said"))
+
+    # ---- the connection's side
+
+    def next_answer(self) -> Sequence[Utterance | Step]:
+        """What to do next; nothing when the script is over."""
+        answer = self._answers.pop(0) if self._answers else ()
+        return [answer] if isinstance(answer, Utterance) or callable(answer) else answer
+
+    def greeting(self) -> Sequence[Utterance | Step]:
+        """What to do unasked, once."""
+        greets, self._greets = self._greets, False
+        return self.next_answer() if greets else ()
+
+    def next_transcript(self) -> str | None:
+        """What the caller has just said."""
+        return self._transcripts.pop(0) if self._transcripts else None
+
+    def note(self, verb: Literal["start", "append", "commit", "cancel", "truncate", "text"], value: object = None) -> None:
+        """Write down what it was told."""
+        self.told.append(Told(trio.current_time(), verb, value))
+
+
+def ends() -> Step:
+    """A step: the model ends the session, after what it has begun to say."""
+    return lambda model: model.then(trio.EndOfChannel())
+
+
+def breaks(error: BaseException | None = None) -> Step:
+    """A step: the connection breaks, after what the model has begun to say."""
+    return lambda model: model.then(error or trio.BrokenResourceError("the model failed, as the script said"))
+
+
+def complains(code: str, message: str = "as the script said") -> Step:
+    """A step: the model reports an error, and the session goes on."""
+    return lambda model: model.then(SessionError(code, message))
+
+
+def stays_silent() -> Step:
+    """A step: the model does not answer."""
+    return lambda model: None

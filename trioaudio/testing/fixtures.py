@@ -1,0 +1,44 @@
+"""Fixtures for pytest, on top of pytest-trio; the only module of the kit that needs either (the extra ``test``).
+
+In your ``conftest.py``: ``pytest_plugins = ["trioaudio.testing.fixtures"]``. A test that asks for one of them runs on a virtual clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from typing import TypeAlias
+
+import pytest
+
+from .. import Session
+from ._call import open_call
+from ._clocks import LATE, run_virtual
+from ._far_end import ScriptedFarEnd
+
+OpenCall: TypeAlias = Callable[..., AbstractAsyncContextManager[tuple[ScriptedFarEnd, Session]]]
+"""What the fixture ``call`` is, for annotations."""
+
+
+def _run_with(request: pytest.FixtureRequest, run: Callable[..., object]) -> None:
+    """Let pytest-trio run the test that asks for a fixture by ``run``: its marker's own way to say so."""
+    request.node.add_marker(pytest.mark.trio(run=run), append=False)
+
+
+@pytest.fixture
+def virtual_clock(request: pytest.FixtureRequest) -> None:
+    """The test runs on a clock that jumps ahead whenever everybody sleeps."""
+    _run_with(request, run_virtual)
+
+
+@pytest.fixture
+def late_clock(request: pytest.FixtureRequest) -> None:
+    """As ``virtual_clock``, and every sleeper wakes 0.3 ms late, as on a real one."""
+    _run_with(request, partial(run_virtual, late=LATE))
+
+
+@pytest.fixture
+def call(virtual_clock: None) -> OpenCall:
+    """`open_call`, on the virtual clock: ``async with call(model=Script(...)) as (caller, session)``."""
+    return open_call
