@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.util import find_spec
+
+from ._errors import MissingExtraError
 
 _REQUIREMENT = re.compile(r"\s*([\w.-]+)\s*(?:\[([^\]]*)\])?[^;]*(?:;(.*))?", re.DOTALL)
 _ONLY_EXTRA = re.compile(r"""[\s(]*extra\s*==\s*["']([^"']+)["'][\s)]*""")
@@ -48,3 +51,13 @@ def _required(dist: Distribution, extra: str) -> Iterator[tuple[str, list[str]]]
 def _canonical(name: str) -> str:
     """Names of packages and extras are compared without regard to case and kind of dash (PEP 503, PEP 685)."""
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def require(module: str, what: str, extra: str) -> None:
+    """See to it that an optional module is there, without importing it.
+
+    Raises:
+        MissingExtraError: it is not; names the extra that brings it.
+    """
+    if find_spec(module) is None:
+        raise MissingExtraError(what, extra)

@@ -1,0 +1,23 @@
+"""The command line: ``trioaudio``, or ``python -m trioaudio``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C: 128 and the number of SIGINT, as shells expect."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit code: 0 done, 1 the call broke, 2 something asked for cannot be, 130 Ctrl-C."""
+    try:
+        from ._cli import run_command  # inside: Ctrl-C while it is being imported is Ctrl-C too
+
+        return run_command(arguments)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())
