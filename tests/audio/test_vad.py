@@ -102,8 +102,8 @@ STEADY = {
 }
 
 
-def edges(frame: Frame, **options: float) -> list[SpeechEdge]:
-    return voice_activity(frame.format, **options).push(frame)
+def edges(frame: Frame, onset_ms: float = 100, hangover_ms: float = 500) -> list[SpeechEdge]:
+    return voice_activity(frame.format, onset_ms=onset_ms, hangover_ms=hangover_ms).push(frame)
 
 
 def stretches(frame: Frame, found: list[SpeechEdge]) -> list[tuple[float, float]]:
@@ -234,10 +234,10 @@ def test_an_unknown_engine_is_refused_naming_the_known_ones() -> None:
         voice_activity(PCM16_16K, "best")  # type: ignore[arg-type]  # that is what is tested
 
 
-@pytest.mark.parametrize("options", [{"onset_ms": 0}, {"hangover_ms": -1}])
-def test_times_must_be_positive(options: dict[str, float]) -> None:
+@pytest.mark.parametrize(("onset_ms", "hangover_ms"), [(0, 500), (100, -1)])
+def test_times_must_be_positive(onset_ms: float, hangover_ms: float) -> None:
     with pytest.raises(OptionError, match="must be positive"):
-        voice_activity(PCM16_16K, **options)
+        voice_activity(PCM16_16K, onset_ms=onset_ms, hangover_ms=hangover_ms)
 
 
 def test_a_missing_network_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ has been heard; only then is it written, so that what `clear` takes back was nev
 
 from __future__ import annotations
 
+import math
 import os
 from bisect import bisect_left
 from collections import deque
@@ -139,7 +140,7 @@ class WavFile(Source):
         """When the next frame is: 20 ms after the one before it, or now, when that has been missed by too much."""
         late = self._begin() - (self._due_base + self._count / FRAMES_A_SECOND)
         if late > MOST_CATCH_UP:
-            self._due_base += late // PTIME * PTIME
+            self._due_base += math.floor(late * FRAMES_A_SECOND + 1e-6) / FRAMES_A_SECOND  # whole frames: the phase stays
         return self._due_base + self._count / FRAMES_A_SECOND
 
     def _begin(self) -> float:
