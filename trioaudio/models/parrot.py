@@ -253,36 +253,40 @@ class Parrot(Model):
 
 
 class _Mouth:
-    """What is said and not yet received: news come first, an answer piece by piece as it is made."""
+    """What is said and has not been received yet; of an answer that takes time to make, also what is still to come."""
 
     def __init__(self, speed: float | None) -> None:
         self._speed = speed
-        self._news: deque[ModelEvent] = deque()
-        self._answer: deque[tuple[float, ModelEvent]] = deque()
+        self._said: deque[ModelEvent] = deque()
+        self._to_come: deque[tuple[float, ModelEvent]] = deque()
         self._response_id = ""
         self._sent: OrderedDict[str, int] = OrderedDict()
         self._wake = trio.lowlevel.ParkingLot()
         self._closed = False
 
-    def say(self, event: ModelEvent) -> None:
-        """Let an event be received at once."""
-        self._news.append(event)
+    def say(self, *events: ModelEvent) -> None:
+        """Let these be received."""
+        self._said.extend(events)
         self._wake.unpark_all()
 
     def respond(self, response_id: str, events: list[ModelEvent]) -> None:
-        """Make an answer of these events."""
+        """Make an answer of these events: at once, or each `AudioDelta` in the time it takes."""
         self.say(ResponseCreated(response_id))
+        events = [*events, ResponseDone(response_id)]
+        if self._speed is None:
+            self.say(*events)
+            return
         self._response_id, due = response_id, trio.current_time() + PHASE
-        for event in [*events, ResponseDone(response_id)]:
-            if self._speed is not None and isinstance(event, AudioDelta):
-                due += event.frame.duration / self._speed
-            self._answer.append((-math.inf if self._speed is None else due, event))
+        for event in events:
+            due += event.frame.duration / self._speed if isinstance(event, AudioDelta) else 0.0
+            self._to_come.append((due, event))
 
     def stop(self, status: Literal["interrupted", "cancelled"]) -> None:
-        """Say nothing more of the answer that is being made, if there is one."""
-        if not self._answer:
+        """Make no more of the answer that is being made, if there is one."""
+        self._say_what_is_due()
+        if not self._to_come:
             return
-        self._answer.clear()
+        self._to_come.clear()
         if status == "interrupted":
             self.say(ResponseInterrupted(self._response_id))
         self.say(ResponseDone(self._response_id, status))
@@ -294,8 +298,8 @@ class _Mouth:
     async def receive(self) -> ModelEvent:
         """The next event."""
         await trio.lowlevel.checkpoint()
-        while (event := self._take()) is None:
-            with trio.CancelScope(deadline=self._answer[0][0] if self._answer else math.inf):
+        while (event := self._next()) is None:
+            with trio.CancelScope(deadline=self._to_come[0][0] if self._to_come else math.inf):
                 await self._wake.park()
         return event
 
@@ -304,17 +308,18 @@ class _Mouth:
         self._closed = True
         self._wake.unpark_all()
 
-    def _take(self) -> ModelEvent | None:
+    def _next(self) -> ModelEvent | None:
         if self._closed:
             raise trio.ClosedResourceError("this parrot's block has ended")
-        if self._news:
-            return self._news.popleft()
-        if not self._answer or self._answer[0][0] > trio.current_time():
-            return None
-        _, event = self._answer.popleft()
+        self._say_what_is_due()
+        event = self._said.popleft() if self._said else None
         if isinstance(event, AudioDelta):
             self._count(event)
         return event
+
+    def _say_what_is_due(self) -> None:
+        while self._to_come and self._to_come[0][0] <= trio.current_time():
+            self._said.append(self._to_come.popleft()[1])
 
     def _count(self, delta: AudioDelta) -> None:
         self._sent[delta.item_id] = self._sent.get(delta.item_id, 0) + delta.frame.num_samples
