@@ -22,27 +22,16 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("audio", "audio.*"),
     ("wire", "wire.*"),
     ("_limits", "_receipts", "_events", "_model_events", "_agent", "_instruments"),
-    ("abc",),
     ("_extras", "_option_types", "_options", "_audiofiles", "clips"),
-    (
-        "_ticker",
-        "_subscription",
-        "_dispatch",
-        "_emitter",
-        "_plugins",
-        "_turn",
-        "_inbox",
-        "_epoch",
-        "_playout",
-        "_settlement",
-        "_recording",
-        "_timeline",
-    ),
+    ("abc",),
+    ("_plugins", "_block", "_ticker", "_subscription", "_dispatch", "_emitter"),
+    ("_inbox", "_turn", "_epoch", "_settlement", "_counters", "_playout", "_playback", "_recording", "_timeline"),
+    ("_negotiation", "_commands"),
     ("sources", "sources.*", "models", "models.*"),
     ("_channel",),
     ("_session",),
     ("_serve",),
-    ("__init__",),
+    ("__init__", "lowlevel"),
     ("testing", "testing.*"),
     ("_cli", "_cli_*", "_cli.*", "__main__"),
 )
@@ -65,7 +54,7 @@ OPEN_TO_PLUGINS = [
     "wire",
     "wire.*",
 ]
-NURSERIES = ["_channel", "_session", "_serve", *PLUGINS, "testing", "testing.*", "_cli", "_cli_*", "_cli.*"]
+NURSERIES = ["_block", "_channel", "_session", "_serve", *PLUGINS, "testing", "testing.*", "_cli", "_cli_*", "_cli.*"]
 COMMAND_LINE = list(FLOORS[-1])
 NAMELESS = re.compile(r"util|helper|manager|common|misc")
 

@@ -52,6 +52,7 @@ class Buffering:
 
 
 FarEnd: TypeAlias = Paced | Buffering
+"""How a far end plays what it is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,7 @@ class Source(ABC):
 
 
 Capability: TypeAlias = Literal["commit", "cancel", "truncate", "text"]
+"""What a model may be able to do beyond listening and speaking: the method of the same name (``text``: `Model.send_text`) works."""
 
 
 class Model(ABC):
@@ -243,6 +245,7 @@ class ModelPlugin(Generic[P]):
 
 
 AnyPlugin: TypeAlias = SourcePlugin[Any] | ModelPlugin[Any]
+"""What an entry point of ``trioaudio.sources`` or ``trioaudio.models`` names."""
 
 
 def source_plugin(
