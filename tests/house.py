@@ -25,7 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("_extras", "_option_types", "_options", "_audiofiles", "clips"),
     ("abc",),
     ("_plugins", "_block", "_ticker", "_subscription", "_dispatch", "_emitter"),
-    ("_inbox", "_turn", "_epoch", "_settlement", "_counters", "_playout", "_playback", "_recording", "_timeline"),
+    ("_inbox", "_turn", "_epoch", "_settlement", "_counters", "_playout", "_playback", "_recording", "_timeline", "_timeline_picture"),
     ("_negotiation", "_commands"),
     ("sources", "sources.*", "models", "models.*"),
     ("_channel",),
