@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 import outcome
 import trio
-from trio.lowlevel import Abort, RaiseCancelT, RunVar, Task, current_task, reschedule, wait_task_rescheduled
+from trio.lowlevel import Abort, RaiseCancelT, RunVar, Task, current_task, enable_ki_protection, reschedule, wait_task_rescheduled
 
 Step: TypeAlias = Callable[[], "float | None"]
 """Does what is due and returns when to come again, or None to end the wait."""
@@ -67,7 +67,7 @@ class Ticker:
         Checkpoint: yes. On cancel: not one more step is made, already when ``CancelScope.cancel()`` returns.
         """
         me = _Parked(current_task(), step)
-        self._park(me, due)
+        self._park(me, _slot_of(due))
         self._keeper = self._keeper or me
         try:
             while me.slot is not None:
@@ -96,13 +96,14 @@ class Ticker:
     def _next_alarm(self) -> float:
         return min(self._slots) * SLOT + PHASE
 
+    @enable_ki_protection
     def _tick(self) -> None:
         now = math.floor((trio.current_time() - PHASE) / SLOT + 1e-6)
         for slot in sorted(slot for slot in self._slots if slot <= now):
             for parked in self._slots.pop(slot):
-                self._make_step(parked)
+                self._make_step(parked, now + 1)
 
-    def _make_step(self, parked: _Parked) -> None:
+    def _make_step(self, parked: _Parked, next_slot: int) -> None:
         if parked.slot is None:  # a step before this one has ended its wait
             return
         self._steps += 1
@@ -110,15 +111,15 @@ class Ticker:
         if parked.slot is None:
             return
         if isinstance(result, outcome.Value) and result.value is not None:
-            self._park(parked, result.value)
+            self._park(parked, max(_slot_of(result.value), next_slot))  # due within rounding of now: else it would spin
             return
         self._unpark(parked)
         parked.result = result if isinstance(result, outcome.Error) else None
         if parked is not self._keeper:
             reschedule(parked.task)
 
-    def _park(self, parked: _Parked, due: float) -> None:
-        parked.slot = slot = _slot_of(due)
+    def _park(self, parked: _Parked, slot: int) -> None:
+        parked.slot = slot
         self._parked[parked] = None
         self._slots.setdefault(slot, {})[parked] = None
         if self._alarm is not None and slot * SLOT + PHASE < self._alarm.deadline:
