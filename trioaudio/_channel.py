@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING
@@ -265,8 +265,8 @@ class Channel(Emitter):
     async def _say_goodbye(self) -> None:
         await self._spoken.wait()
         if not self._playout.far_end_gone:
-            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):  # it may be gone already: then there is nobody to greet
-                await self._source.hang_up()
+            await self._playout.wait_settled()
+            await self._served(self._source.hang_up)  # it may be gone already: then there is nobody to greet
 
     def _finish(self) -> None:
         """The last words: settle, tell, and let those who listen end. Listeners may still work on what they have."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import trio
 
@@ -12,6 +12,9 @@ from .audio._playhead import Playhead
 
 if TYPE_CHECKING:
     from ._turn import Turn
+
+Held: TypeAlias = "tuple[Turn, Frame | None]"
+"""Audio of a turn on its way out; None stands for what the turn's converter still holds back."""
 
 
 class Epoch:
@@ -23,21 +26,15 @@ class Epoch:
 
     __slots__ = ("base", "frames_receive", "frames_send", "held", "must_clear", "number", "over", "playhead", "scope")
 
-    def __init__(self, number: int, rate: int, lead: float) -> None:
+    def __init__(self, number: int, playhead: Playhead) -> None:
         self.number = number
-        self.frames_send, self.frames_receive = trio.open_memory_channel["tuple[Turn, Frame | None]"](math.inf)
-        self.held: tuple[Turn, Frame | None] | None = None
+        self.frames_send, self.frames_receive = trio.open_memory_channel[Held](math.inf)
+        self.held: Held | None = None
         self.scope = trio.CancelScope()
         self.over = False  # interrupted: the door is shut
         self.must_clear = False  # over, and something of it may still sound at the far end
-        self.playhead = Playhead(rate, lead, trio.current_time())
+        self.playhead = playhead
         self.base: int | None = None  # samples handed over since the last clear, before the first of this epoch
-
-    def take_nowait(self) -> tuple[Turn, Frame | None]:
-        """The frame to hand over next; it is held until `Playout` counts it as sent."""
-        if self.held is None:
-            self.held = self.frames_receive.receive_nowait()
-        return self.held
 
     def end(self) -> None:
         """Shut the door and wake the playback task."""

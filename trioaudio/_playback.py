@@ -18,7 +18,7 @@ from functools import partial
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from ._epoch import Epoch
+from ._epoch import Epoch, Held
 from ._playout import Playout
 from ._ticker import shared_ticker
 from ._turn import Turn
@@ -59,9 +59,6 @@ class Playback:
 
     async def _play(self, epoch: Epoch) -> None:
         while True:
-            if epoch.held is None and not self._playout.take_rest(epoch):
-                await self._wait_for_audio(epoch)
-                continue
             due = self._step(epoch)
             if due is not None:
                 await shared_ticker().drive(partial(self._step, epoch), due)
@@ -69,26 +66,33 @@ class Playback:
                 await trio.lowlevel.checkpoint()  # interrupted by a listener, in our own step: raises Cancelled
             elif epoch.held is not None:
                 await self._write(epoch)
+            else:
+                await self._wait_for_audio(epoch)
 
     async def _wait_for_audio(self, epoch: Epoch) -> None:
         with trio.CancelScope(deadline=self._playout.next_end(epoch)) as self._playout.dry:
             epoch.held = await epoch.frames_receive.receive()
         self._playout.dry = None
-        if epoch.held is None:
-            self._playout.announce()
 
     @enable_ki_protection
     def _step(self, epoch: Epoch) -> float | None:
-        """Hand over all that is due, without waiting. When to come again; None when dry, interrupted, or the source would block."""
+        """Hand over all that is due, and tell of turns that have been heard to their end; never waits.
+
+        Returns when to come again; None when there is nothing to hand over, when interrupted, or when the source would block.
+        """
         playout, playhead = self._playout, epoch.playhead
-        while True:
+        while not epoch.over:
             now = trio.current_time()
+            end = playout.next_end(epoch)
+            if end <= now:
+                playout.announce()
+                continue
             if playhead.due > now:
-                return playhead.due
-            if epoch.held is None and not self._take(epoch):
+                return min(playhead.due, end)
+            held = epoch.held or self._take(epoch)
+            if held is None:
                 return None
-            assert epoch.held is not None
-            turn, frame = epoch.held
+            turn, frame = held
             playout.begin(turn)
             if epoch.over:  # THE DOOR: one synchronous step with the hand-over
                 return None
@@ -99,13 +103,14 @@ class Playback:
             except trio.WouldBlock:
                 return None
             playout.handed_over(epoch, turn, frame.num_samples if frame else 0, wire, now)
+        return None
 
-    def _take(self, epoch: Epoch) -> bool:
+    def _take(self, epoch: Epoch) -> Held | None:
         try:
             epoch.held = epoch.frames_receive.receive_nowait()
         except trio.WouldBlock:
-            return self._playout.take_rest(epoch)
-        return True
+            epoch.held = self._playout.take_rest(epoch)
+        return epoch.held
 
     def _wire(self, turn: Turn, frame: Frame | None) -> Frame:
         """What goes to the far end for the held frame; None stands for what the turn's converter still holds back."""
@@ -127,11 +132,13 @@ class Playback:
             await self._source.send(wire)
 
     async def _flush(self, epoch: Epoch) -> None:
-        if epoch.must_clear:
-            self._playout.cleared()
-            with self._patient(self._playout.timeouts.clear, "clear"):
-                await self._source.clear()
-        self._playout.flushed()
+        try:
+            if epoch.must_clear:
+                self._playout.cleared()
+                with self._patient(self._playout.timeouts.clear, "clear"):
+                    await self._source.clear()
+        finally:
+            self._playout.flushed()
 
     @contextmanager
     def _patient(self, seconds: float, what: str) -> Iterator[None]:

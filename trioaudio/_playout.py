@@ -20,7 +20,7 @@ import trio
 from trio.lowlevel import ParkingLot, enable_ki_protection
 
 from ._counters import Counters
-from ._epoch import Epoch
+from ._epoch import Epoch, Held
 from ._events import AudioDropped, Event, TurnInterrupted, TurnPlayed, TurnStarted
 from ._instruments import Instruments
 from ._limits import Limits, Timeouts
@@ -28,6 +28,7 @@ from ._settlement import Interruption, Settlement
 from ._turn import Turn
 from .abc import Paced, Played, Source
 from .audio import PTIME, AudioFormat, Frame
+from .audio._playhead import Playhead
 
 BUFFERED_CHUNK = 0.4
 """Seconds: longer chunks are cut for a buffering far end, so that it is never given much more than its lead."""
@@ -55,7 +56,7 @@ class Playout:
         self._cut = isinstance(self.far_end, Paced) or not self.far_end.can_clear
         self._chunk = PTIME if self._cut else BUFFERED_CHUNK
         self.space, self.settle = ParkingLot(), ParkingLot()
-        self.epoch = self._new_epoch(0)
+        self.epoch = self._new_epoch(0, trio.current_time())
         self._live: deque[Turn] = deque()  # begun, and not known to be heard
         self._current: Turn | None = None
         self._implicit: Turn | None = None
@@ -69,8 +70,8 @@ class Playout:
         self.far_end_gone = False
         self._past = Counters()
 
-    def _new_epoch(self, number: int) -> Epoch:
-        return Epoch(number, self.format.rate, self._lead)
+    def _new_epoch(self, number: int, horizon: float) -> Epoch:
+        return Epoch(number, Playhead(self.format.rate, self._lead, horizon))
 
     # ---- what producers do
 
@@ -130,13 +131,13 @@ class Playout:
             else:
                 epoch.frames_send.send_nowait((turn, piece))
 
-    def take_rest(self, epoch: Epoch) -> bool:
-        """Hold the short end of the current turn, since there is nothing else to play; False if there is none."""
+    def take_rest(self, epoch: Epoch) -> Held | None:
+        """The short end of the current turn, since there is nothing else to play; None if there is none."""
         turn = self._current
         if turn is None or turn._epoch is not epoch or turn._rest is None:
-            return False
-        epoch.held, turn._rest = (turn, turn._rest), None
-        return True
+            return None
+        rest, turn._rest = turn._rest, None
+        return turn, rest
 
     def turn_ended(self, turn: Turn, epoch: Epoch) -> None:
         """No more will come for this turn: let its last samples and its converter's tail out."""
@@ -189,13 +190,13 @@ class Playout:
             self.settle.unpark_all()
 
     def next_end(self, epoch: Epoch) -> float:
-        """When the next turn will have been heard to its end, provided that nothing more is queued."""
-        for turn in self._live:
-            if turn._ended and turn._first is not None:
-                return epoch.playhead.time_of(turn._first + turn._wire_sent)
-            if turn is self._implicit:
-                return epoch.playhead.horizon + self.timeouts.implicit_turn
-        return math.inf
+        """When the next turn will have been heard to its end; ``inf`` while nobody knows."""
+        turn = self._live[0] if self._live else None
+        if turn is None or turn._queued:
+            return math.inf
+        if turn._ended:
+            return -math.inf if turn._first is None else epoch.playhead.time_of(turn._first + turn._wire_sent)
+        return epoch.playhead.horizon + self.timeouts.implicit_turn if turn is self._implicit else math.inf
 
     def retime(self) -> None:
         """The end of speech has moved: let the playback task wait for the new one."""
@@ -218,6 +219,7 @@ class Playout:
 
     def _retire(self, turns: Iterable[Turn]) -> None:
         for turn in turns:
+            turn._told = True
             self._past.add(turn)
             if self._current is turn:
                 self._current = None
@@ -245,7 +247,8 @@ class Playout:
         for turn in stopped:  # then the door
             self._shut(turn)
         old.must_clear = must_clear
-        self.epoch, self._current = self._new_epoch(old.number + 1), None
+        silent_from = now if self.far_end.can_clear else max(now, old.playhead.horizon)  # what cannot be cleared plays on
+        self.epoch, self._current = self._new_epoch(old.number + 1, silent_from), None
         old.end()
         self._live.clear()
         settlement = Settlement(old, stopped, now, self.clears)
@@ -274,8 +277,8 @@ class Playout:
         """The far end has taken the clear (or needs none): settle, or wait for its word."""
         for settlement in [s for s in self._settlements if not s.begun]:
             settlement.begun = True
-            unheard = any(turn._flushed for turn in settlement.turns)
-            if self.far_end.reports and unheard and not settlement.final and not self.far_end_gone:
+            answers = self.far_end.reports and settlement.epoch.must_clear and not self.far_end_gone
+            if answers and settlement.turns and not settlement.final:
                 self.settle_later(settlement)
             else:
                 self.settle_now(settlement)
@@ -345,8 +348,13 @@ class Playout:
         for turn in self._live:
             turn._closed_by = why
         now = trio.current_time()
-        if self._stop(now, now) is None:
-            self.epoch.end()  # nothing to stop and nothing to clear: only wakes the playback task
+        self._stop(now, now)
+        self.epoch.end()  # nothing is accepted into it; wakes the playback task, if nothing else has
+
+    async def wait_settled(self) -> None:
+        """Until the far end has said its last word on all interruptions so far, or its time to say it is over."""
+        for settlement in list(self._settlements):
+            await settlement.done.wait()
 
     def settle_all(self) -> None:
         """The channel ends: the estimates stand."""

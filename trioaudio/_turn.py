@@ -62,6 +62,7 @@ class Turn:
         self._first: int | None = None  # position in the epoch's playhead of its first sample
         self._wire_sent = 0
         self._started = self._ended = self._over = self._exact = False
+        self._told = False  # its end has been told of: what was heard of it is a fact, whatever is reported later
         self._closed_by: Callable[[], Exception] | None = None
         self._scope = trio.CancelScope()
 
@@ -88,7 +89,7 @@ class Turn:
         return TurnReceipt(self.item_id, heard, self._accepted - heard, evidence, self.format.rate)
 
     def _heard(self) -> int:
-        if self._over or self._first is None:
+        if self._over or self._told or self._first is None:
             return self._sent - self._flushed
         return self._heard_of(self._epoch.playhead.heard(trio.current_time()))
 
@@ -127,6 +128,8 @@ class Turn:
         while not self.ended and not self._playout.has_room():
             await self._playout.space.park()
         try:
+            if self._over:
+                await trio.lowlevel.checkpoint_if_cancelled()  # woken by the interruption in the turn's own block: it ends quietly
             self._accept(frame)
         finally:
             self._playout.pass_baton()

@@ -18,14 +18,14 @@ class Playhead:
         rate: samples per second.
         lead: how far ahead of real time the far end is fed, in seconds. Never less than one frame: that alone keeps
             a late wake-up from becoming drift.
-        now: the current time.
+        horizon: when the far end will have played what it was given before this stretch; the current time, if that was nothing.
     """
 
     __slots__ = ("_lead", "_rate", "horizon", "reported", "sent")
 
-    def __init__(self, rate: int, lead: float, now: float) -> None:
+    def __init__(self, rate: int, lead: float, horizon: float) -> None:
         self._rate, self._lead = rate, lead
-        self.horizon = now
+        self.horizon = horizon
         self.sent = 0
         self.reported = 0
         """Samples known to be heard, because the far end said so."""
@@ -57,6 +57,10 @@ class Playhead:
         return self.horizon - (self.sent - position) / self._rate
 
     def report(self, num_samples: int, now: float) -> None:
-        """The far end says that it has heard ``num_samples`` by ``now``; clamped to what it was given, never backwards."""
-        self.reported = min(max(num_samples, self.reported), self.sent)
-        self.horizon = now + (self.sent - self.reported) / self._rate
+        """The far end says that it has heard ``num_samples`` by ``now``; clamped to what it was given, never backwards.
+
+        Less than 0: it is still busy with what came before this stretch.
+        """
+        position = min(max(num_samples, self.reported or num_samples), self.sent)
+        self.reported = max(position, 0)
+        self.horizon = now + (self.sent - position) / self._rate
