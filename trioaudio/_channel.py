@@ -24,7 +24,7 @@ from ._plugins import open_source
 from ._receipts import ChannelStatistics, CloseReason
 from ._recording import Recording
 from ._settlement import Interruption, Settlement
-from ._turn import Turn
+from ._turn import Turn, as_frame
 from .abc import Played, Source
 from .audio import AudioFormat, Frame
 
@@ -114,7 +114,11 @@ class Channel(Emitter):
         Arguments, errors and cancellation as for `Turn.send`. After an interruption a new implicit turn begins: stale and
         fresh audio cannot be told apart without an id, so a producer that must know opens a turn.
         """
-        await self._playout.implicit_turn().send(audio)
+        frame = as_frame(audio, self.output_format)
+        if frame.num_samples:
+            await self._playout.implicit_turn().send(frame)
+        else:
+            await trio.lowlevel.checkpoint()
 
     def send_audio_nowait(self, audio: AudioInput) -> None:
         """As `send_audio`, for those who cannot wait.
@@ -122,10 +126,11 @@ class Channel(Emitter):
         Raises:
             trio.WouldBlock: `Limits.outbound` is reached.
         """
-        turn = self._playout.implicit_turn()
+        frame = as_frame(audio, self.output_format)
         if not self._playout.has_room():
             raise trio.WouldBlock
-        turn.send_nowait(audio)
+        if frame.num_samples:
+            self._playout.implicit_turn().send_nowait(frame)
 
     def interrupt(self) -> Interruption:
         """Stop speaking, now.

@@ -55,6 +55,7 @@ class Dispatcher:
         self._subscriptions: dict[str, list[Subscription[Any]]] = {}
         self._pending: deque[tuple[str, Event]] = deque()
         self._busy = self._closed = False
+        self._chain = 0  # events that listeners have emitted, since the outermost event began to be delivered
         self._start_task: StartTask | None = None
         self._unstarted: list[_Entry] = []
         self.lagged = 0
@@ -80,6 +81,8 @@ class Dispatcher:
         """Call ``listener`` with every event selected, or with the next one only."""
         subscription = Subscription[Event](self._limits) if _is_async(listener) else None
         entry = _Entry(self.key(selector), listener, once, subscription)
+        if self._closed:  # nothing will come, and the nursery for its task may have gone
+            return
         self._entries.setdefault(entry.name, []).append(entry)
         if subscription is not None:
             self._unstarted.append(entry)
@@ -160,14 +163,20 @@ class Dispatcher:
         name = event.topic if isinstance(event, AppEvent) else event.name
         if self._closed or not (self.listening(name) or "*" in self._subscriptions):
             return False
-        if len(self._pending) >= self._limits.control_events:
-            what = f"{len(self._pending)} events wait for the delivery of one: do listeners emit in a circle?"
-            self._on_error(ControlOverflowError(what), f"listeners for {name!r}")
+        if self._busy and self._chain_is_too_long(name):
             return True
         self._pending.append((name, event))
         if not self._busy:
             self._deliver_pending()
         return True
+
+    def _chain_is_too_long(self, name: str) -> bool:
+        self._chain += 1
+        limit = self._limits.control_events
+        if self._chain == limit + 1:  # once for each chain: what follows is of the same mistake
+            what = f"listeners emitted more than {limit} events while one was delivered, {name!r} the last: do they emit in a circle?"
+            self._on_error(ControlOverflowError(what), f"listeners for {name!r}")
+        return self._chain > limit
 
     def _deliver_pending(self) -> None:
         self._busy = True
@@ -175,7 +184,7 @@ class Dispatcher:
             while self._pending:
                 self._deliver(*self._pending.popleft())
         finally:
-            self._busy = False
+            self._busy, self._chain = False, 0
 
     def _deliver(self, name: str, event: Event) -> None:
         for entry in tuple(self._entries.get(name, ())):

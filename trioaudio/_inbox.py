@@ -33,7 +33,7 @@ class InboundAudio:
 
 
 class Inbox:
-    """One unbounded memory channel whose owner counts seconds.
+    """One unbounded memory channel whose owner counts samples.
 
     Args:
         limits: ``preroll`` bounds it until somebody reads, ``inbound`` from then on.
@@ -43,7 +43,7 @@ class Inbox:
     def __init__(self, limits: Limits, on_drop: Callable[[float, bool], None]) -> None:
         self._limits, self._on_drop = limits, on_drop
         self._frames_send, self._frames_receive = trio.open_memory_channel[Frame](math.inf)
-        self._seconds = 0.0
+        self._samples = 0
         self._bound = limits.preroll
         self._dropping = False
         self._reader: weakref.ref[InboundAudio] | None = None
@@ -51,13 +51,14 @@ class Inbox:
 
     def put(self, frame: Frame) -> None:
         """Keep a frame; drop the oldest ones past the bound."""
-        self._seconds += frame.duration
+        self._samples += frame.num_samples
         self._frames_send.send_nowait(frame)
-        while self._seconds > self._bound and self._frames_receive.statistics().current_buffer_used > 1:
+        bound = self._bound * frame.format.rate
+        while self._samples > bound and self._frames_receive.statistics().current_buffer_used > 1:
             self._drop(self._frames_receive.receive_nowait())
 
     def _drop(self, frame: Frame) -> None:
-        self._seconds -= frame.duration
+        self._samples -= frame.num_samples
         if self._reader is not None:
             first, self._dropping = not self._dropping, True
             self._on_drop(frame.duration, first)
@@ -85,7 +86,7 @@ class Inbox:
             if self._failure is not None:
                 raise self._failure() from None
             raise
-        self._seconds -= frame.duration
+        self._samples -= frame.num_samples
         self._dropping = False
         return frame
 

@@ -29,8 +29,7 @@ class Subscription(Generic[E_co]):
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._events: deque[Event] = deque()
-        self._audio_seconds = 0.0
-        self._num_audio = 0
+        self._num_audio = self._audio_samples = 0
         self._gap = 0
         self._missed = 0
         self._closed = False
@@ -54,26 +53,30 @@ class Subscription(Generic[E_co]):
 
     def _bound_audio(self, event: Audio) -> int:
         self._num_audio += 1
-        self._audio_seconds += event.frame.duration
-        if self._audio_seconds <= self._limits.subscription_audio or self._num_audio == 1:
-            return 0
+        self._audio_samples += event.frame.num_samples
+        bound, lost = self._limits.subscription_audio * event.frame.format.rate, 0
+        while self._audio_samples > bound and self._num_audio > 1:
+            self._drop_oldest_audio()
+            lost += 1
+        return lost
+
+    def _drop_oldest_audio(self) -> None:
         oldest = next(i for i, e in enumerate(self._events) if isinstance(e, Audio))
         lost = self._events[oldest]
         del self._events[oldest]
         self._forget(lost)
         self._gap += lost.frame.num_samples  # type: ignore[attr-defined]  # an Audio, as found above
-        return 1
 
     def _overflow(self) -> int:
         self._missed = len(self._events)
         self._events.clear()
-        self._audio_seconds, self._num_audio, self._gap = 0.0, 0, 0
+        self._num_audio = self._audio_samples = self._gap = 0
         return self._missed
 
     def _forget(self, event: Event) -> None:
         if isinstance(event, Audio):
             self._num_audio -= 1
-            self._audio_seconds = self._audio_seconds - event.frame.duration if self._num_audio else 0.0
+            self._audio_samples -= event.frame.num_samples
 
     def receive_nowait(self) -> E_co:
         """The next event, if there is one.
