@@ -107,8 +107,8 @@ class TestAnswering:
         async with started() as parrot:
             hears(parrot, FIRST)
             events = await says(parrot)
-        kinds = InputSpeechStarted | InputSpeechStopped | InputCommitted | InputTranscript
-        assert {event.item_id for event in events if isinstance(event, kinds)} == {"user-1"}
+        caller_said = [e for e in events if isinstance(e, InputSpeechStarted | InputSpeechStopped | InputCommitted | InputTranscript)]
+        assert {event.item_id for event in caller_said} == {"user-1"}
         assert {event.item_id for event in events if isinstance(event, AudioDelta | AudioDone | OutputTranscript)} == {"reply-1"}
         assert {event.response_id for event in events if isinstance(event, AudioDelta | ResponseCreated | ResponseDone)} == {"response-1"}
 
@@ -379,13 +379,21 @@ class TestManners:
             await parrot.receive()
 
     async def test_who_waits_for_it_is_woken_when_its_block_ends(self, autojump_clock: MockClock) -> None:
+        over = trio.Event()
+
+        async def live(task_status: trio.TaskStatus[Model]) -> None:
+            async with started() as parrot:
+                task_status.started(parrot)
+                await over.wait()
+
         async def wait(parrot: Model) -> None:
             with pytest.raises(trio.ClosedResourceError):
                 await parrot.receive()
 
-        async with trio.open_nursery() as nursery, started() as parrot:
-            nursery.start_soon(wait, parrot)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(wait, await nursery.start(live))
             await trio.testing.wait_all_tasks_blocked()
+            over.set()
 
     async def test_a_frame_of_another_format_is_refused_naming_both(self, autojump_clock: MockClock) -> None:
         async with started() as parrot:
