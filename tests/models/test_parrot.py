@@ -379,20 +379,21 @@ class TestManners:
             await parrot.receive()
 
     async def test_who_waits_for_it_is_woken_when_its_block_ends(self, autojump_clock: MockClock) -> None:
-        over = trio.Event()
+        parrots, over = list[Model](), trio.Event()
 
-        async def live(task_status: trio.TaskStatus[Model]) -> None:
+        async def live() -> None:
             async with started() as parrot:
-                task_status.started(parrot)
+                parrots.append(parrot)
                 await over.wait()
 
-        async def wait(parrot: Model) -> None:
+        async def wait() -> None:
             with pytest.raises(trio.ClosedResourceError):
-                await parrot.receive()
+                await parrots[0].receive()
 
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(wait, await nursery.start(live))
-            await trio.testing.wait_all_tasks_blocked()
+            for task in (live, wait):
+                nursery.start_soon(task)
+                await trio.testing.wait_all_tasks_blocked()
             over.set()
 
     async def test_a_frame_of_another_format_is_refused_naming_both(self, autojump_clock: MockClock) -> None:
