@@ -158,6 +158,10 @@ class TestFormats:
         async with open_wavfile(caller(num_channels=2)) as source:
             assert await next_frame(source) == Frame(ramp(160), PCM16_8K)
 
+    async def test_it_knows_how_much_the_caller_has_to_say(self, autojump_clock: MockClock, caller: Write) -> None:
+        async with open_wavfile(caller(12_000), hangup_after=5.0) as source:
+            assert source.length == 1.5
+
     async def test_it_is_the_ear_itself(self, autojump_clock: MockClock, caller: Write) -> None:
         async with open_wavfile(caller()) as source:
             assert source.far_end == Paced(lead=0.02, can_clear=True, ear=True)

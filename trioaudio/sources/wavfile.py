@@ -83,6 +83,7 @@ class WavFile(Source):
 
     def __init__(self, audio: Frame, hangup_after: float | None, writer: WavWriter | None) -> None:
         self.input_format = self.output_format = audio.format
+        self.length = audio.duration
         self._audio, self._writer = audio, writer
         self.length = audio.duration
         self._end = None if hangup_after is None else audio.num_samples + round(hangup_after * audio.format.rate)
