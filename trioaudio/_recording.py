@@ -111,8 +111,10 @@ class Recording:
         Checkpoint: yes. On cancel: returns at once; a write that has begun is completed in its thread, and `finish` waits for it.
         """
         await trio.lowlevel.checkpoint()
+        periods = 0
         while self._live:
-            periods = (trio.current_time() - self._started_at - PHASE) // PERIOD + 1
+            passed = int((trio.current_time() - self._started_at - PHASE) / PERIOD)  # rounded, it may fall short of those counted
+            periods = max(periods, passed) + 1
             await trio.sleep_until(self._started_at + periods * PERIOD + PHASE)
             await self._write_aside(partial(self._mixdown.settle, trio.current_time()))
 
