@@ -29,6 +29,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("_negotiation", "_commands"),
     ("sources", "sources.*", "models", "models.*"),
     ("_channel",),
+    ("_mouth",),
     ("_session",),
     ("_serve",),
     ("__init__", "lowlevel"),

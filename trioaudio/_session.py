@@ -7,7 +7,6 @@ the channel, a cancelled response -> interrupt. Three tasks, one for each way in
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from ._channel import Channel
 from ._commands import Commands
 from ._dispatch import Dispatcher
 from ._emitter import Emitter
-from ._errors import SubscriberLagged, TurnInterruptedError
+from ._errors import SubscriberLagged
 from ._events import SESSION_EVENTS, Closed, Commit, Event, Fault, Interrupt, SpeechStarted, SpeechStopped, Status, TurnInterrupted
 from ._limits import Limits, Timeouts
 from ._model_events import (
@@ -37,15 +36,12 @@ from ._model_events import (
     ResponseDone,
     ResponseInterrupted,
 )
+from ._mouth import Mouth
 from ._negotiation import cheapest
 from ._plugins import choose_model
 from ._settlement import Interruption
-from ._turn import Turn
 from .abc import Model
 from .audio import Converter, Frame
-
-REMEMBERED = 64
-"""Items and responses remembered as interrupted; late audio of older ones would have to be minutes late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +77,17 @@ class Session(Emitter):
         self.input_format = cheapest(model.input_formats, channel.input_format, towards=True, who=f"the model {model.name!r}")
         self.output_format = cheapest(model.output_formats, channel.output_format, towards=False, who=f"the model {model.name!r}")
         self._ear = Converter(channel.input_format, self.input_format)
-        self._turns: dict[str, Turn] = {}
-        self._dead: deque[str] = deque(maxlen=REMEMBERED)  # items and responses that were interrupted
+        self._mouth = Mouth(channel, self.output_format)
         self._response: str | None = None
         self._end: SessionEnd | None = None
         self._closing, self._done = trio.Event(), trio.Event()
         self.transcript: list[TranscriptLine] = []
         """What was said so far, both sides, in the order in which the words became known."""
-        self.late_audio_ms = 0.0
-        """Audio of interrupted answers that the model still sent, and that went nowhere (law 4)."""
+
+    @property
+    def late_audio_ms(self) -> float:
+        """Audio of interrupted answers that the model still sent, and that went nowhere (law 4), in milliseconds."""
+        return self._mouth.late_ms
 
     # ---- what an app does
 
@@ -221,16 +219,14 @@ class Session(Emitter):
     def _turn_interrupted(self, event: TurnInterrupted) -> None:
         """Whoever interrupted: the model is told what was truly heard, once, and stops an answer that is still being made."""
         item_id = event.receipt.item_id
-        if item_id is None or self._turns.pop(item_id, None) is None:
-            return
-        self._dead.append(item_id)
-        self._cancel_response()
-        if "truncate" in self._model.capabilities:
-            self._command(partial(self._model.truncate, item_id, event.receipt.heard))
+        if item_id is not None and self._mouth.interrupted(item_id):
+            self._cancel_response()
+            if "truncate" in self._model.capabilities:
+                self._command(partial(self._model.truncate, item_id, event.receipt.heard))
 
     def _cancel_response(self) -> None:
         if self._response is not None:
-            self._dead.append(self._response)
+            self._mouth.silence_response(self._response)
             self._response = None
             if "cancel" in self._model.capabilities:
                 self._command(self._model.cancel)
@@ -257,7 +253,7 @@ class Session(Emitter):
             case AudioDelta():
                 self._speak(event)
             case AudioDone(item_id=item_id):
-                self._end_turn(item_id)
+                self._mouth.end(item_id)
             case InputSpeechStarted():
                 self.channel.interrupt()
                 self.channel.emit(SpeechStarted())
@@ -277,38 +273,16 @@ class Session(Emitter):
         cancelled = isinstance(event, ResponseInterrupted) or event.status in ("cancelled", "interrupted")
         if event.response_id is None or event.response_id == self._response:
             if cancelled and self._response is not None:
-                self._dead.append(self._response)
+                self._mouth.silence_response(self._response)
             self._response = None
             if cancelled:
                 self.channel.interrupt()
 
     def _speak(self, event: AudioDelta) -> None:
-        if event.item_id in self._dead or event.response_id in self._dead:
-            self.late_audio_ms += event.frame.duration * 1000
-            return
-        turn = self._turns.get(event.item_id)
-        if turn is not None and turn.interrupted:
-            self.late_audio_ms += event.frame.duration * 1000
-            return
         try:
-            if turn is None or turn.ended:
-                turn = self._turns[event.item_id] = self.channel.turn(event.item_id, format=self.output_format)
-            turn.send_nowait(event.frame)
-        except TurnInterruptedError:
-            self.late_audio_ms += event.frame.duration * 1000
-        except trio.WouldBlock:
-            pass  # past max_turn: the channel has counted and reported it
+            self._mouth.say(event)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self._finish(SessionEnd("channel"))
-
-    def _end_turn(self, item_id: str) -> None:
-        if turn := self._turns.get(item_id):
-            turn.end()
-            self._forget_old_turns()
-
-    def _forget_old_turns(self) -> None:
-        while len(self._turns) > REMEMBERED:
-            del self._turns[next(iter(self._turns))]
 
 
 class _Overheard:

@@ -1,0 +1,80 @@
+"""The model's audio on its way to the channel: which item is which turn, and which of them must not be said any more."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import trio
+
+from ._channel import Channel
+from ._errors import TurnInterruptedError
+from ._model_events import AudioDelta
+from ._turn import Turn
+from .audio import AudioFormat, Frame
+
+REMEMBERED = 64
+"""Items and responses remembered; late audio of older ones would have to be minutes late."""
+
+
+class Mouth:
+    """Says what a model sends, item by item; never waits (law 6).
+
+    Audio of items and responses that were interrupted goes nowhere and is counted (law 4).
+
+    Args:
+        channel: where it is said.
+        format: what the model sends.
+    """
+
+    def __init__(self, channel: Channel, format: AudioFormat) -> None:
+        self._channel, self._format = channel, format
+        self._turns: dict[str, Turn] = {}
+        self._silenced: deque[str] = deque(maxlen=REMEMBERED)  # items and responses
+        self.late_ms = 0.0
+        """Audio that came too late to be said."""
+
+    def say(self, delta: AudioDelta) -> None:
+        """Queue a piece of an item.
+
+        Raises:
+            trio.ClosedResourceError, trio.BrokenResourceError: the channel is closed, or its far party is gone.
+        """
+        turn = self._turns.get(delta.item_id)
+        silenced = delta.item_id in self._silenced or delta.response_id in self._silenced
+        if silenced or (turn is not None and turn.interrupted):
+            self._count_late(delta.frame)
+        else:
+            self._queue(turn if turn is not None and not turn.ended else self._begin(delta.item_id), delta.frame)
+
+    def _begin(self, item_id: str) -> Turn:
+        turn = self._turns[item_id] = self._channel.turn(item_id, format=self._format)
+        while len(self._turns) > REMEMBERED:
+            del self._turns[next(iter(self._turns))]
+        return turn
+
+    def _queue(self, turn: Turn, frame: Frame) -> None:
+        try:
+            turn.send_nowait(frame)
+        except TurnInterruptedError:
+            self._count_late(frame)
+        except trio.WouldBlock:
+            pass  # past max_turn: the channel has counted and reported it
+
+    def _count_late(self, frame: Frame) -> None:
+        self.late_ms += frame.duration * 1000
+
+    def end(self, item_id: str) -> None:
+        """All audio of an item has come."""
+        if turn := self._turns.get(item_id):
+            turn.end()
+
+    def silence_response(self, response_id: str) -> None:
+        """Let nothing more of this response be said."""
+        self._silenced.append(response_id)
+
+    def interrupted(self, item_id: str | None) -> bool:
+        """An item was interrupted: let nothing more of it be said. Whether it was ours, and not known to be interrupted yet."""
+        if item_id is None or self._turns.pop(item_id, None) is None:
+            return False
+        self._silenced.append(item_id)
+        return True
