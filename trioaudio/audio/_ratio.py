@@ -14,7 +14,7 @@ def rate_ratio(source_rate: int, target_rate: int) -> tuple[int, int]:
     """The ratio ``(up, down)`` in lowest terms: of ``down`` samples come ``up``.
 
     Raises:
-        FormatError: a rate is not positive, or a term is above `MAX_TERM`: the filter would need too many phases.
+        FormatError: a rate is not positive, or a term is above ``MAX_TERM``: the filter would need too many phases.
     """
     if source_rate < 1 or target_rate < 1:
         raise FormatError(f"rates are {source_rate} and {target_rate} samples per second; both must be positive")
