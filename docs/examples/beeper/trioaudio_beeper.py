@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import numpy as np
@@ -45,7 +45,7 @@ class Beeper(Source):
 
 @source_plugin("beeper", virtual=True)
 @asynccontextmanager
-async def open_beeper(pitch: float = 440.0, *, seconds: int = 5) -> AsyncIterator[Source]:
+async def open_beeper(pitch: float = 440.0, *, seconds: int = 5) -> AsyncGenerator[Source, None]:
     """Beep once a second as the caller, and hang up after some seconds.
 
     Args:
