@@ -62,11 +62,27 @@ def entry(export: Export) -> list[str]:
     """What makes Sphinx document one name."""
     value = export.value
     if inspect.isclass(value):
-        return [f".. autoclass:: {export.path}", "   :members:", ""]
+        inherited = [f"   :inherited-members: {', '.join(known_parents(value))}"] if has_private_parent(value) else []
+        return [f".. autoclass:: {export.path}", "   :members:", *inherited, ""]
     if inspect.isroutine(value):
         return [f".. autofunction:: {export.path}", ""]
     text = (export.written_below or "").splitlines()
     return [f".. py:data:: {export.name}", f"   :value: {written(export)}", "", *(f"   {line.strip()}" for line in text), ""]
+
+
+def public_classes() -> list[object]:
+    """All that have an entry of their own."""
+    return [export.value for facade in FACADES for export in exports(facade) if inspect.isclass(export.value)]
+
+
+def known_parents(kind: type) -> list[str]:
+    """Parents whose members are not repeated: public ones, and other people's."""
+    return [parent.__name__ for parent in kind.__mro__[1:] if parent in public_classes() or not parent.__module__.startswith("trioaudio")]
+
+
+def has_private_parent(kind: type) -> bool:
+    """Whether some of what it offers is defined by a class that has no entry of its own."""
+    return len(known_parents(kind)) < len(kind.__mro__) - 1
 
 
 def written(export: Export) -> str:
