@@ -1,0 +1,93 @@
+"""The contract of a model: one connection with a realtime speech model."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Literal, TypeAlias
+
+import trio
+
+from ._agent import Agent
+from ._errors import CapabilityError
+from ._model_events import ModelEvent
+from .audio import AudioFormat, Frame
+
+Capability: TypeAlias = Literal["commit", "cancel", "truncate", "text"]
+"""What a model may be able to do beyond listening and speaking: the method of the same name (``text``: `Model.send_text`) works."""
+
+
+class Model(ABC):
+    """One connection with a realtime model, as a plugin offers it.
+
+    The session calls `receive` from one task, `append` from a second and everything else from a third; the model
+    serialises its own writes. There is no ``aclose``: the ``open_*`` context manager is its life.
+    """
+
+    name: str = "model"
+    input_formats: tuple[AudioFormat, ...] = ()
+    """Formats it can be sent, the best one first."""
+    output_formats: tuple[AudioFormat, ...] = ()
+    """Formats it can answer in, the best one first."""
+    capabilities: frozenset[Capability] = frozenset()
+    """What it can do beyond listening and speaking; the rest raises `CapabilityError`."""
+
+    @abstractmethod
+    async def start(self, agent: Agent, input_format: AudioFormat, output_format: AudioFormat) -> None:
+        """Configure the connection; return when the provider has said that the session exists. Called once, first.
+
+        Checkpoint: yes.
+
+        Raises:
+            trio.BrokenResourceError: the provider refused or the connection failed.
+        """
+
+    @abstractmethod
+    async def receive(self) -> ModelEvent:
+        """The next event of the model.
+
+        Checkpoint: yes. On cancel: nothing is lost.
+
+        Raises:
+            trio.EndOfChannel: the model ended the session.
+            trio.BrokenResourceError: the connection failed.
+        """
+
+    @abstractmethod
+    async def append(self, frame: Frame) -> None:
+        """Let the model hear one frame, in the input format it was started with.
+
+        Checkpoint: yes. On cancel: the frame is written whole or not at all, or the model is broken.
+
+        Raises:
+            trio.BrokenResourceError: the connection failed.
+        """
+
+    def append_nowait(self, frame: Frame) -> None:
+        """Let the model hear one frame at once; a fast way that simple models need not have.
+
+        Raises:
+            trio.WouldBlock: there is no room, or no fast way: `append` will be used.
+        """
+        raise trio.WouldBlock
+
+    async def commit(self) -> None:
+        """The caller's utterance is complete: answer it. Capability ``commit``."""
+        raise self._cannot("commit")
+
+    async def cancel(self) -> None:
+        """Stop the answer that is being made, if any. Capability ``cancel``."""
+        raise self._cannot("cancel")
+
+    async def truncate(self, item_id: str, heard: int) -> None:
+        """Tell the model that of this item ``heard`` samples (of its output format) were heard and the rest never will be.
+
+        Capability ``truncate``.
+        """
+        raise self._cannot("truncate")
+
+    async def send_text(self, text: str) -> None:
+        """Let the caller's words reach the model as text, and have them answered. Capability ``text``."""
+        raise self._cannot("text")
+
+    def _cannot(self, capability: str) -> CapabilityError:
+        return CapabilityError(f"the model {self.name!r} cannot {capability}; it declares {sorted(self.capabilities) or 'no capabilities'}")

@@ -1,0 +1,118 @@
+"""The contract of a source: one connection with a far party."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, TypeAlias
+
+import trio
+
+from ._events import Event
+from .audio import AudioFormat, Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Paced:
+    """The far end plays what it is given as it comes: it must be given frames of 20 ms, on time.
+
+    Args:
+        lead: how far ahead of real time it is fed, in seconds; at least one frame is always granted.
+        can_clear: whether `Source.clear` takes back what was handed over and not played.
+        reports: whether the source returns `Played` reports.
+        ear: the source is the ear itself, so that what is reckoned here is exactly what was heard.
+    """
+
+    lead: float = 0.04
+    can_clear: bool = False
+    reports: bool = False
+    ear: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Buffering:
+    """The far end keeps a buffer of its own and plays from it: it is fed ahead, in chunks as they come. Fields as in `Paced`."""
+
+    lead: float = 1.5
+    can_clear: bool = True
+    reports: bool = False
+    ear: bool = False
+
+
+FarEnd: TypeAlias = Paced | Buffering
+"""How a far end plays what it is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Played(Event):
+    """A position report: the far end has played ``samples`` samples since its ``clears``-th `Source.clear` (0: since the start).
+
+    ``final`` says that nothing more of that stretch will be played: the answer to a clear.
+    """
+
+    name: ClassVar[str] = "played"
+    samples: int
+    clears: int = 0
+    final: bool = False
+
+
+SourceEvent: TypeAlias = Event
+"""What `Source.receive` may return beside audio: `Commit`, `Interrupt`, `Dtmf`, `SpeechStarted`, `Played`, an `AppEvent` ..."""
+
+
+class Source(ABC):
+    """One connection with a far party, as a plugin offers it.
+
+    The channel calls `receive` from one task and `send`, `send_nowait` and `clear` from one other task, never two of these
+    at a time. The source serialises its own writes: control may pass queued audio, never half a frame. There is no
+    ``aclose``: the ``open_*`` context manager is its life.
+    """
+
+    input_format: AudioFormat
+    """The format of the frames that `receive` returns."""
+    output_format: AudioFormat
+    """The format of the frames that `send` takes."""
+    far_end: FarEnd = Paced()
+    """How the far end plays what it is given."""
+    length: float | None = None
+    """Seconds of audio the far party has to say, if that is known; it may stay on in silence after that."""
+
+    @abstractmethod
+    async def receive(self) -> Frame | SourceEvent:
+        """The next block of the far party's audio, or an event of theirs.
+
+        Checkpoint: yes. On cancel: nothing is lost; the next call returns what this one would have.
+
+        Raises:
+            trio.EndOfChannel: the far party hung up.
+            trio.BrokenResourceError: the connection failed.
+        """
+
+    @abstractmethod
+    async def send(self, frame: Frame) -> None:
+        """Hand one frame to the far end, whole. Frames for a `Paced` far end are at most 20 ms long.
+
+        Checkpoint: yes. On cancel: the frame is written whole or not at all, or the source is broken.
+
+        Raises:
+            trio.BrokenResourceError: the connection failed.
+        """
+
+    def send_nowait(self, frame: Frame) -> None:
+        """Hand one frame to the far end at once, whole; a fast way that simple sources need not have.
+
+        Raises:
+            trio.WouldBlock: there is no room, or no fast way: `send` will be used.
+        """
+        raise trio.WouldBlock
+
+    async def clear(self) -> None:
+        """Make the far end forget what it has not played. Called only when ``far_end.can_clear``.
+
+        Checkpoint: yes. Runs under a shield with a deadline: it is not cancelled while it makes progress.
+        """
+        await trio.lowlevel.checkpoint()
+
+    async def hang_up(self) -> None:
+        """Say goodbye in the far end's own way, if it has one. Called once, when the channel closes; runs under a deadline."""
+        await trio.lowlevel.checkpoint()
