@@ -165,6 +165,11 @@ def test_a_voice_is_found_in_a_noisy_room() -> None:
         assert any(start < true_start + 2 + 0.5 and stop > true_stop + 2 - 0.5 for start, stop in heard)
 
 
+def test_a_quiet_voice_is_found_in_spite_of_a_constant_offset() -> None:
+    leaning = framed(caller(PCM16_8K, -20.0).pcm[:, 0] / 32_768 + 0.05)
+    assert stretches(leaning, edges(leaning)) == stretches(leaning, edges(caller(PCM16_8K, -20.0)))
+
+
 def test_speech_ends_although_a_noise_goes_on() -> None:
     voice = caller(PCM16_8K).cut(0, 20_000).pcm[:, 0] / 32_768
     loud = np.concatenate([voice, noise(4.0, level=-20.0)])

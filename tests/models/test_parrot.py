@@ -148,11 +148,14 @@ class TestAnswering:
         async with started(source, target) as parrot:
             hears(parrot, between(0.0, 4.0, source))
             events = await says(parrot)
+        async with started(source) as same:
+            hears(same, between(0.0, 4.0, source))
+            said = Frame(spoken(await says(same)), source)
         answer = Frame(spoken(events), target)
         assert {event.frame.format for event in events if isinstance(event, AudioDelta)} == {target}
-        assert answer.duration == pytest.approx(2.3, abs=0.1)
-        voice = Converter(target, PCM16_8K).convert(answer).pcm
-        assert np.std(voice) == pytest.approx(np.std(between(0.5, 2.6, PCM16_8K).pcm), rel=0.2)
+        assert answer.duration == pytest.approx(said.duration + Converter(source, target).delay)
+        voices = [Converter(frame.format, PCM16_8K).convert(frame).pcm for frame in (answer, said)]
+        assert np.std(voices[0]) == pytest.approx(np.std(voices[1]), rel=0.02)
 
     async def test_the_same_sound_gets_the_same_answer_however_it_is_cut(self, autojump_clock: MockClock) -> None:
         answers = []
@@ -222,6 +225,15 @@ class TestCommitting:
             hears(parrot, between(1.5, 4.0))
             events = await says(parrot)
         assert [event.item_id for event in events if isinstance(event, InputCommitted)] == ["user-1", "user-2"]
+
+    async def test_speech_after_it_is_still_dated_from_the_beginning(self, autojump_clock: MockClock) -> None:
+        async with started() as parrot:
+            hears(parrot, between(0.0, 3.0))
+            await parrot.commit()
+            hears(parrot, between(3.0, 9.0))
+            events = await says(parrot)
+        dates = [event.audio_ms for event in events if isinstance(event, InputSpeechStarted | InputSpeechStopped)]
+        assert dates[2:] == pytest.approx([4_240, 7_700], abs=100)
 
     async def test_with_detection_off_only_a_commit_is_answered_with_all_that_was_heard(self, autojump_clock: MockClock) -> None:
         async with started(engine="off") as parrot:
