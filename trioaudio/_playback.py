@@ -31,6 +31,7 @@ class Playback:
 
     def __init__(self, source: Source, playout: Playout) -> None:
         self._source, self._playout = source, playout
+        self._epoch = playout.epoch  # the next one to play; it may be over before we begin, and somebody waits for its settlement
         self._deadline = math.inf
         self._patience: trio.CancelScope | None = None
         self._finish = False
@@ -48,16 +49,22 @@ class Playback:
             trio.BrokenResourceError: the far end did not take a frame or a clear in time, or its connection failed.
         """
         while True:
-            epoch = self._playout.epoch
-            with epoch.scope:
+            with self._epoch.scope:
                 try:
-                    await self._play(epoch)
+                    await self._play(self._epoch)
                 finally:
-                    await self._flush(epoch)
+                    await self._flush(self._epoch)
             if self._finish:
                 return
+            self._epoch = self._playout.epoch
 
     async def _play(self, epoch: Epoch) -> None:
+        while True:
+            with trio.CancelScope() as waiting:  # not one for each wait: a scope costs as much as a frame
+                await self._play_until_end(epoch, waiting)
+
+    async def _play_until_end(self, epoch: Epoch, waiting: trio.CancelScope) -> None:
+        """Play, until the deadline of ``waiting`` passes in a wait for more audio: a turn has been heard to its end."""
         while True:
             due = self._step(epoch)
             if due is not None:
@@ -67,12 +74,17 @@ class Playback:
             elif epoch.held is not None:
                 await self._write(epoch)
             else:
-                await self._wait_for_audio(epoch)
+                await self._wait_for_audio(epoch, waiting)
 
-    async def _wait_for_audio(self, epoch: Epoch) -> None:
-        with trio.CancelScope(deadline=self._playout.next_end(epoch)) as self._playout.dry:
+    async def _wait_for_audio(self, epoch: Epoch, waiting: trio.CancelScope) -> None:
+        self._playout.dry = waiting
+        self._playout.retime()
+        try:
             epoch.held = await epoch.frames_receive.receive()
-        self._playout.dry = None
+        finally:
+            self._playout.dry = None
+        if waiting.deadline != math.inf:
+            waiting.deadline = math.inf
 
     @enable_ki_protection
     def _step(self, epoch: Epoch) -> float | None:
@@ -81,8 +93,8 @@ class Playback:
         Returns when to come again; None when there is nothing to hand over, when interrupted, or when the source would block.
         """
         playout, playhead = self._playout, epoch.playhead
+        now = trio.current_time()
         while not epoch.over:
-            now = trio.current_time()
             end = playout.next_end(epoch)
             if end <= now:
                 playout.announce()
