@@ -22,7 +22,7 @@ class Witness(Source):
 
     def __init__(self, source: Source, on_hand_over: Callable[[Frame], object] = lambda frame: None) -> None:
         self.input_format, self.output_format, self.far_end = source.input_format, source.output_format, source.far_end
-        self._source, self._on_hand_over = source, on_hand_over
+        self._source, self.on_hand_over = source, on_hand_over
         self._writing = False
         self.handed: list[tuple[float, Frame]] = []
         """Every frame, and when its write began."""
@@ -31,7 +31,7 @@ class Witness(Source):
 
     def _note(self, frame: Frame) -> None:
         self.handed.append((trio.current_time(), frame))
-        self._on_hand_over(frame)
+        self.on_hand_over(frame)
 
     def _check(self, what: str) -> None:
         if self._writing:
