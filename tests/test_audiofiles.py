@@ -43,6 +43,12 @@ def wav_bytes(pcm: Pcm, rate: int = 8_000) -> bytes:
     return file.getvalue()
 
 
+def noted(whole: bytes) -> bytes:
+    """A WAV file with a note of five letters before the audio; chunks are padded to an even length."""
+    note = b"LIST" + struct.pack("<I", 5) + b"hello\0"
+    return whole[:4] + struct.pack("<I", len(whole) + len(note) - 8) + whole[8:36] + note + whole[36:]
+
+
 def read_back(path: Path) -> tuple[int, int, bytes]:
     """Rate, number of audio channels and samples of a WAV file, as the standard library reads it."""
     with wave.open(str(path)) as file:
@@ -118,9 +124,7 @@ class TestReading:
         assert read_audio(tmp_path / "piped.wav").num_samples == 1_000
 
     def test_other_chunks_before_the_audio_do_not_matter(self, tmp_path: Path, soundfile: Any) -> None:
-        whole = wav_bytes(ramp(100))
-        note = b"LIST" + struct.pack("<I", 5) + b"hello\0"
-        (tmp_path / "noted.wav").write_bytes(whole[:4] + struct.pack("<I", len(whole) + len(note) - 8) + whole[8:36] + note + whole[36:])
+        (tmp_path / "noted.wav").write_bytes(noted(wav_bytes(ramp(100))))
         assert read_audio(tmp_path / "noted.wav").num_samples == 100
 
 
@@ -143,8 +147,9 @@ class TestRefusals:
                 wav_bytes(ramp(1_000))[:1_044],
                 r"call\.wav is cut short: its header promises 2000 bytes of audio and 1000 are there; give the whole file",
             ),
+            (noted(wav_bytes(ramp(1_000)))[:1_058], r"call\.wav is cut short: its header promises 2000 bytes of audio and 1000 are there"),
         ],
-        ids=["missing", "empty", "not audio", "cut in its header", "cut in its audio"],
+        ids=["missing", "empty", "not audio", "cut in its header", "cut in its audio", "cut in its audio, after a note"],
     )
     def test_a_bad_file_is_refused_in_one_line(
         self, tmp_path: Path, content: bytes | None, complaint: str, read: Callable[[Path], object]
@@ -174,6 +179,15 @@ class TestRefusals:
         (tmp_path / f"half.{kind}").write_bytes(whole[: len(whole) // 2])
         with pytest.raises(AudioFileError, match=rf"half\.{kind} (is cut short|cannot be read as audio): .*; give (a|the) whole"):
             read_audio(tmp_path / f"half.{kind}")
+
+    def test_an_ogg_file_that_is_cut_between_two_pages_is_refused(self, tmp_path: Path) -> None:
+        import soundfile
+
+        soundfile.write(tmp_path / "whole.ogg", ramp(50_000), 8_000)
+        whole = (tmp_path / "whole.ogg").read_bytes()
+        (tmp_path / "half.ogg").write_bytes(whole[: whole.rindex(b"OggS")])
+        with pytest.raises(AudioFileError, match=r"half\.ogg is cut short: its last page is missing"):
+            read_audio(tmp_path / "half.ogg")
 
     @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="the superuser may read everything")
     def test_a_file_that_may_not_be_read_is_refused(self, tmp_path: Path) -> None:
