@@ -33,7 +33,8 @@ class Block:
         """Run ``live`` beside the body; call ``close`` after the body, whatever happened, and wait for ``live`` to end."""
         body_error: BaseException | None = None
         async with trio.open_nursery() as nursery:
-            await nursery.start(live)
+            with trio.CancelScope(shield=True):  # it starts at once; a start cut short would wait for one whom nobody tells to end
+                await nursery.start(live)
             try:
                 with self._body:
                     yield
