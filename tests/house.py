@@ -23,7 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("wire", "wire.*"),
     ("_limits", "_receipts", "_events", "_model_events", "_agent", "_instruments"),
     ("_extras", "_option_types", "_options", "_audiofiles", "clips"),
-    ("_source", "_model", "_plugin", "abc"),
+    ("abc", "_source", "_model", "_plugin"),
     ("_plugins", "_block", "_ticker", "_subscription", "_dispatch", "_emitter"),
     ("_inbox", "_turn", "_epoch", "_settlement", "_counters", "_playout", "_playback", "_recording", "_timeline", "_timeline_picture"),
     ("_negotiation", "_commands"),
