@@ -1,8 +1,13 @@
-"""What the documentation shows is what runs: its code is cut from the files in ``docs/examples``, and those are executed."""
+"""What the documentation shows is what runs: its code is cut from the files in ``docs/examples``, and those are executed.
+
+A script runs as a reader would run it, in a folder with a ``caller.wav``, but on the virtual clock: a call takes a moment, and
+what it prints is the same every time. That is written down in a file beside it, ``NAME.out``, and pages show it from there.
+"""
 
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,12 +15,21 @@ from textwrap import dedent, indent
 
 import pytest
 
+from trioaudio.clips import clip_path
+
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
-PAGES = [ROOT / "README.md", ROOT / "docs" / "tutorial.md", *sorted((ROOT / "docs" / "howto").glob("*.md"))]
-FENCED = re.compile(r"^(?P<margin> *)```python\n(?P<code>.*?)^ *```$", re.MULTILINE | re.DOTALL)
+PAGES = [ROOT / "README.md", ROOT / "docs" / "index.md", ROOT / "docs" / "tutorial.md", *sorted((ROOT / "docs" / "howto").glob("*.md"))]
+FENCED = r"^(?P<margin> *)```{language}\n(?P<text>.*?)^ *```$"
 LINKED = re.compile(r"\]\((?!https?:)([^)#]+)")
 SECONDS = 120
+ON_THE_VIRTUAL_CLOCK = """
+import runpy, sys, trio
+from trio.testing import MockClock
+run = trio.run
+trio.run = lambda *args: run(*args, clock=MockClock(autojump_threshold=0))
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
 
 scripts = sorted(path for path in EXAMPLES.glob("*.py") if not path.name.startswith("test_"))
 suites = sorted(EXAMPLES.glob("test_*.py"))
@@ -24,13 +38,20 @@ suites = sorted(EXAMPLES.glob("test_*.py"))
 def is_cut_from(code: str, text: str) -> bool:
     """Whether the code stands in the text, line by line and in one piece, indented as a whole or not."""
     margins = {line[: len(line) - len(line.lstrip())] for line in text.splitlines()}
-    lines = f"\n{text.strip()}\n"
+    lines = f"\n{text.strip(chr(10))}\n"
     return any(f"\n{indent(code, margin).strip(chr(10))}\n" in lines for margin in margins)
 
 
-def run(*command: str, cwd: Path) -> None:
-    done = subprocess.run([sys.executable, *command], cwd=cwd, capture_output=True, text=True, timeout=SECONDS)
+def fenced(page: Path, language: str) -> list[str]:
+    """The blocks of a page in one language."""
+    found = re.finditer(FENCED.format(language=language), page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return [dedent(block["text"]) for block in found]
+
+
+def run(*command: str, cwd: Path) -> str:
+    done = subprocess.run([sys.executable, *command], cwd=cwd, capture_output=True, text=True, encoding="utf-8", timeout=SECONDS)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return done.stdout
 
 
 def test_there_are_examples_of_both_kinds() -> None:
@@ -39,8 +60,16 @@ def test_there_are_examples_of_both_kinds() -> None:
 
 
 @pytest.mark.parametrize("script", scripts, ids=lambda path: path.name)
-def test_the_script_runs(script: Path, tmp_path: Path) -> None:
-    run("-W", "error", str(script), cwd=tmp_path)
+def test_the_script_runs_and_prints_what_pages_say(script: Path, tmp_path: Path) -> None:
+    shutil.copy(clip_path("caller"), tmp_path)
+    printed = run("-W", "error", "-c", ON_THE_VIRTUAL_CLOCK, str(script), cwd=tmp_path)
+    out = script.with_suffix(".out")
+    assert printed == (out.read_text(encoding="utf-8") if out.exists() else "")
+
+
+def test_the_demo_tells_what_the_tutorial_shows(tmp_path: Path) -> None:
+    told = run("-m", "trioaudio", "demo", "--fast", cwd=tmp_path)
+    assert (EXAMPLES / "demo.out").read_text(encoding="utf-8") in told
 
 
 @pytest.mark.parametrize("suite", suites, ids=lambda path: path.name)
@@ -53,8 +82,13 @@ def test_the_suite_passes(suite: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_code_on_a_page_is_cut_from_an_example(page: Path) -> None:
     texts = [path.read_text(encoding="utf-8") for path in EXAMPLES.rglob("*.py")]
-    blocks = [dedent(found["code"]) for found in FENCED.finditer(page.read_text(encoding="utf-8"))]
-    assert not [block for block in blocks if not any(is_cut_from(block, text) for text in texts)]
+    assert not [block for block in fenced(page, "python") if not any(is_cut_from(block, text) for text in texts)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_output_on_a_page_is_what_an_example_prints(page: Path) -> None:
+    texts = [path.read_text(encoding="utf-8") for path in EXAMPLES.glob("*.out")]
+    assert not [block for block in fenced(page, "text") if not any(is_cut_from(block, text) for text in texts)]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
