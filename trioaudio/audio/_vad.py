@@ -270,9 +270,9 @@ def voice_activity(
 
     Args:
         engine: ``"gate"`` needs nothing installed. Steady noise and tones, however loud and however suddenly they begin,
-            are not speech to it; what moves like a voice (music, a slamming door) may be. ``"silero"`` asks a neural
-            network while the gate is open, at 6 times the cost, and needs the extra ``vad``. ``"auto"`` is the gate, whatever is installed, so that the same audio
-            gives the same edges everywhere.
+            are not speech to it; what moves like a voice (music, a slamming door) may be, and noise of a narrow band for a
+            moment. ``"silero"`` asks a neural network while the gate is open, at 6 times the cost, and needs the extra
+            ``vad``. ``"auto"`` is the gate, whatever is installed, so that the same audio gives the same edges everywhere.
         onset_ms: speech shorter than this is not reported.
         hangover_ms: silence that ends speech; shorter pauses belong to it.
 
