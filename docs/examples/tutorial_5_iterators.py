@@ -2,21 +2,20 @@
 
 import trio
 
-from trioaudio import Channel, TurnPlayed, TurnStarted, open_channel
+from trioaudio import Event, Subscription, TurnPlayed, TurnStarted, open_channel
 from trioaudio.clips import tone
 
 
-async def note_turns(channel: Channel, task_status: trio.TaskStatus[None]) -> None:
-    with channel.subscribe(TurnStarted, TurnPlayed) as events:
-        task_status.started()
-        start = trio.current_time()
+async def note(events: Subscription[Event]) -> None:
+    start = trio.current_time()
+    with events:
         async for event in events:  # ends when the channel has closed and everything has been read
             print(f"{trio.current_time() - start:.2f} s  {event.name}")
 
 
 async def main() -> None:
-    async with trio.open_nursery() as nursery, open_channel("wavfile:caller.wav") as channel:
-        await nursery.start(note_turns, channel)
+    async with open_channel("wavfile:caller.wav") as channel, trio.open_nursery() as nursery:
+        nursery.start_soon(note, channel.subscribe(TurnStarted, TurnPlayed))  # from here on nothing is missed
         for item in ("one", "two"):
             with channel.turn(item) as turn:
                 await turn.send(tone(0.5, channel.output_format))
@@ -24,6 +23,7 @@ async def main() -> None:
         played = await channel.wait_event(TurnPlayed)  # just the next one
         assert played.receipt.item_id == "one"
         await channel.wait_played()
+        channel.close()
 
 
 trio.run(main)
