@@ -13,6 +13,16 @@ from typing import Any
 import trio
 
 
+class _Begun:
+    """Tells that ``live`` has begun; what it may take for a `trio.TaskStatus`."""
+
+    def __init__(self) -> None:
+        self.event = trio.Event()
+
+    def started(self, value: object = None) -> None:
+        self.event.set()
+
+
 class Block:
     """What may end a block from inside, and what will leave it."""
 
@@ -32,10 +42,11 @@ class Block:
     ) -> AsyncGenerator[None, None]:
         """Run ``live`` beside the body; call ``close`` after the body, whatever happened, and wait for ``live`` to end."""
         body_error: BaseException | None = None
+        begun = _Begun()
         async with trio.open_nursery() as nursery:
-            with trio.CancelScope(shield=True):  # it starts at once; a start cut short would wait for one whom nobody tells to end
-                await nursery.start(live)
+            nursery.start_soon(live, begun)  # not nursery.start: cut short by Ctrl-C, it would wait for one whom nobody tells to end
             try:
+                await begun.event.wait()
                 with self._body:
                     yield
             except BaseException as exc:  # noqa: BLE001 - held only until the nursery has closed; raised again below
