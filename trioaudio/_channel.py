@@ -328,7 +328,7 @@ class Channel(Emitter):
                 self._take_event(item)
 
     def _take_audio(self, frame: Frame) -> None:
-        if frame.format != self._source.input_format:
+        if frame.format is not self._source.input_format and frame.format != self._source.input_format:
             raise FormatError(f"{self._source!r} returned audio of {frame.format}, its input_format is {self._source.input_format}")
         self._received += frame.duration
         if self._muted:

@@ -120,9 +120,13 @@ class Playout:
 
     def enqueue(self, turn: Turn, epoch: Epoch, frame: Frame) -> None:
         """Queue accepted audio, cut to what the far end takes."""
+        whole = turn._chunk
+        if frame.num_samples == whole and turn._rest is None:
+            turn._queued += whole
+            epoch.frames_send.send_nowait((turn, frame))
+            return
         playing = any(turn._queued for turn in self._live)
         turn._queued += frame.num_samples
-        whole = round(self._chunk * turn.format.rate)
         if turn._rest is not None:
             frame, turn._rest = turn._rest.joined(frame), None
         for piece in frame.split(whole):
@@ -130,6 +134,10 @@ class Playout:
                 turn._rest = piece  # a short end waits for more, while there is other audio to play
             else:
                 epoch.frames_send.send_nowait((turn, piece))
+
+    def chunk_samples(self, format: AudioFormat) -> int:
+        """What the far end takes at a time, in samples of ``format``."""
+        return round(self._chunk * format.rate)
 
     def take_rest(self, epoch: Epoch) -> Held | None:
         """The short end of the current turn, since there is nothing else to play; None if there is none."""
@@ -186,7 +194,8 @@ class Playout:
             self._instruments.agent_sent(wire, start, epoch.number)
         if self.space:
             self.pass_baton()
-        if self.settle:
+        if turn._sent >= turn._awaited:
+            turn._awaited = math.inf
             self.settle.unpark_all()
 
     def next_end(self, epoch: Epoch) -> float:
@@ -200,8 +209,8 @@ class Playout:
 
     def retime(self) -> None:
         """The end of speech has moved: let the playback task wait for the new one."""
-        if self.dry is not None:
-            self.dry.deadline = self.next_end(self.epoch)
+        if self.dry is not None and self.dry.deadline != (end := self.next_end(self.epoch)):
+            self.dry.deadline = end
 
     def announce(self) -> None:
         """Tell of the turns that have been heard to their end; end an implicit one that has been dry for long."""
@@ -334,7 +343,8 @@ class Playout:
 
     def _reached(self, turn: Turn, mark: int) -> float:
         if turn._sent < mark:
-            return math.inf  # whoever hands over wakes us
+            turn._awaited = min(turn._awaited, mark)
+            return math.inf  # whoever hands it over wakes us
         return turn._epoch.playhead.time_of(turn._position_of(mark))
 
     # ---- the end

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, TypeAlias
 
 import trio
@@ -32,7 +33,7 @@ def as_frame(audio: AudioInput, format: AudioFormat) -> Frame:
         FormatError: a `Frame` in another format, or bytes that are no whole number of samples.
     """
     if isinstance(audio, Frame):
-        if audio.format != format:
+        if audio.format is not format and audio.format != format:
             raise FormatError(
                 f"the frame is {audio.format}, the turn is {format}; open the turn with format={audio.format!s} or convert the frame"
             )
@@ -57,10 +58,12 @@ class Turn:
         self.format = format
         """Of the audio it is given, and of the samples its ledger and receipts count."""
         self._accepted = self._queued = self._sent = self._dropped = self._flushed = self._late = self._refused = 0
+        self._chunk = playout.chunk_samples(format)
         self._rest: Frame | None = None  # a short end of a chunk, kept back for more while other audio plays: still queued
         self._wire: Frame | None = None  # held and converted, not handed over: a converter must not see a frame twice
         self._first: int | None = None  # position in the epoch's playhead of its first sample
         self._wire_sent = 0
+        self._awaited = math.inf  # samples at whose hand-over somebody wants to be woken
         self._started = self._ended = self._over = self._exact = False
         self._told = False  # its end has been told of: what was heard of it is a fact, whatever is reported later
         self._closed_by: Callable[[], Exception] | None = None

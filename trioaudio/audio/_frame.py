@@ -142,9 +142,15 @@ class Frame:
 
     def cut(self, start: int, stop: int) -> Frame:
         """The samples from ``start`` up to ``stop`` as a frame of their own, still undecoded; the media time moves along."""
-        start, stop, _ = slice(start, stop).indices(self.num_samples)
-        width = self.format.sample_bytes
-        return Frame(self.data[start * width : stop * width], self.format, self.media_time + start)
+        start, stop, _ = slice(start, stop).indices(self._num_samples)
+        return self._piece(start, max(start, stop))
+
+    def _piece(self, start: int, stop: int) -> Frame:
+        width = self._format.sample_bytes
+        piece = Frame.__new__(Frame)
+        piece._init(self._format, self._media_time + start, stop - start)
+        piece._data = self.data[start * width : stop * width]
+        return piece
 
     def split(self, num_samples: int) -> list[Frame]:
         """Frames of ``num_samples`` samples, in order; only the last may be shorter. A frame that fits is returned as it is.
@@ -154,9 +160,10 @@ class Frame:
         """
         if num_samples < 1:
             raise ValueError(f"a frame cannot be split into frames of {num_samples} samples; give at least 1")
-        if self.num_samples <= num_samples:
-            return [self] if self.num_samples else []
-        return [self.cut(start, start + num_samples) for start in range(0, self.num_samples, num_samples)]
+        total = self._num_samples
+        if total <= num_samples:
+            return [self] if total else []
+        return [self._piece(start, min(start + num_samples, total)) for start in range(0, total, num_samples)]
 
     def joined(self, other: Frame) -> Frame:
         """This frame followed by ``other``, in one.
