@@ -23,6 +23,7 @@ from ._dispatch import Dispatcher
 from ._emitter import Emitter
 from ._errors import SubscriberLagged
 from ._events import SESSION_EVENTS, Closed, Commit, Event, Fault, Interrupt, SpeechStarted, SpeechStopped, Status, TurnInterrupted
+from ._inbox import InboundAudio
 from ._limits import Limits, Timeouts
 from ._model_events import (
     AudioDelta,
@@ -205,7 +206,8 @@ class Session(Emitter):
         return _Overheard(self.channel, [*listeners, *((kind, self._dispatch.emit) for kind in relayed)])
 
     async def _hear(self) -> None:
-        async for frame in self.channel:
+        frames = aiter(self.channel)
+        while (frame := await _next(frames)) is not None:
             heard = self._ear.convert(frame)
             if heard.num_samples:
                 await self._append(heard)
@@ -234,6 +236,8 @@ class Session(Emitter):
     def _command(self, command: Callable[[], Awaitable[None]]) -> None:
         try:
             self._commands.put(command)
+        except trio.ClosedResourceError:
+            pass  # the session is ending: there is nobody to tell any more
         except trio.BrokenResourceError as exc:
             self._finish(SessionEnd("model", exc))
 
@@ -283,6 +287,14 @@ class Session(Emitter):
             self._mouth.say(event)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self._finish(SessionEnd("channel"))
+
+
+async def _next(frames: InboundAudio) -> Frame | None:
+    """The caller's next audio; None when the call is over, however: the event `Closed` follows and says how."""
+    try:
+        return await anext(frames, None)
+    except trio.BrokenResourceError:
+        return None
 
 
 class _Overheard:
