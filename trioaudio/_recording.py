@@ -68,7 +68,7 @@ class Recording:
         self._writer = WavWriter(path, self._mixdown.rate, 2)
         self._inbox: deque[Callable[[], None]] = deque()
         self._file_lock = threading.Lock()
-        self._live, self._closed = True, False
+        self._live, self._closed, self._given_up = True, False, False
         self._failure: Exception | None = None
         self.seconds = 0.0
         """Length of what is written, in seconds."""
@@ -155,6 +155,7 @@ class Recording:
     def _write(self, chunks: Callable[[], Iterator[bytes]], *, last: bool = False, patience: float = -1) -> Exception | None:
         """Follow the notes, write, and say what went wrong; the only code that may run in a worker thread."""
         if not self._file_lock.acquire(timeout=patience):
+            self._given_up = True
             return AudioFileError(f"the end of {self._writer.path} could not be written: the disk does not answer; check it")
         try:
             if not self._closed:
@@ -175,7 +176,7 @@ class Recording:
         for chunk in chunks() if self.error is None else ():
             self._writer.write(chunk)
             self.seconds += len(chunk) / (4 * self._mixdown.rate)
-        if last:
+        if last or self._given_up:
             self._close()
 
     def _close(self) -> None:

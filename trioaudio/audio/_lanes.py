@@ -109,7 +109,7 @@ class CallerLane:
         late = arrived - expected
         if expected >= self.end and abs(late) <= self._tolerance:
             return expected
-        if continues and (late < 0 or (late <= self._longest_stall and self._caught_up(frame, now, expected))):
+        if continues and late <= self._longest_stall and self._caught_up(frame, now, expected):
             return expected
         return max(self.end, arrived)
 
