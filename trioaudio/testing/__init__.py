@@ -4,6 +4,7 @@ The fixtures for pytest are in `trioaudio.testing.fixtures`; nothing else here n
 """
 
 from ._call import open_call as open_call
+from ._check_source import check_source as check_source
 from ._clocks import LATE as LATE
 from ._clocks import LateClock as LateClock
 from ._clocks import run_virtual as run_virtual
@@ -11,6 +12,8 @@ from ._clocks import scheduled_by as scheduled_by
 from ._ear import Ear as Ear
 from ._ear import Sounding as Sounding
 from ._far_end import ScriptedFarEnd as ScriptedFarEnd
+from ._report import Finding as Finding
+from ._report import Report as Report
 from ._script import Answer as Answer
 from ._script import Script as Script
 from ._script import Step as Step
@@ -27,3 +30,5 @@ from ._stamps import indices as indices
 from ._stamps import item_number as item_number
 from ._stamps import say as say
 from ._stamps import stamp as stamp
+from ._sweep import SweepReport as SweepReport
+from ._sweep import cancel_sweep as cancel_sweep

@@ -165,6 +165,8 @@ class ScriptedFarEnd:
     def _arrive(self, frame: Frame, begun: float) -> None:
         lost, self._to_lose = self._to_lose > 0 or self._end is not None, max(0, self._to_lose - 1)
         self.ear.play(frame, lost=lost, begun=begun)
+        if self._report_every is not None and len(self.ear.handed) == 1:
+            self._woken.unpark_all()  # from now on there is something to report
 
     def _tell(self, event: Event, when: float) -> None:
         heapq.heappush(self._inbox, (when, next(self._order), event))

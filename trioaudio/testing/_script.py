@@ -73,8 +73,13 @@ class Script:
     ) -> None:
         self._answers, self._transcripts = list(answers), list(transcripts)
         self._greets = greets
-        self.speed, self.delay, self.pause, self.late_deltas = speed, delay, pause, late_deltas
-        self.formats, self.capabilities, self.starts_after = tuple(formats), capabilities, starts_after
+        self.speed: float = speed
+        self.delay: float = delay
+        self.pause: float | None = pause
+        self.late_deltas: int = late_deltas
+        self.formats: tuple[AudioFormat, ...] = tuple(formats)
+        self.capabilities: frozenset[Capability] = capabilities
+        self.starts_after: float = starts_after
         self.connections: list[ScriptedModel] = []
         """Every connection that was opened, the last one last."""
         self.told: list[Told] = []

@@ -53,11 +53,12 @@ class _Due:
 class ScriptedModel(Model):
     """One connection with a model that follows a `Script`; made by calling the script."""
 
-    name = "script"
+    name: str = "script"
 
     def __init__(self, script: Script) -> None:
-        self.input_formats = self.output_formats = script.formats
-        self.capabilities = script.capabilities
+        self.input_formats: tuple[AudioFormat, ...] = script.formats
+        self.output_formats: tuple[AudioFormat, ...] = script.formats
+        self.capabilities: frozenset[Capability] = script.capabilities
         self._script = script
         self._queue: list[_Due] = []
         self._order = itertools.count()

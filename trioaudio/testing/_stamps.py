@@ -38,7 +38,8 @@ class Utterance(list[Frame]):
 
     def __init__(self, item: str, frames: Iterable[Frame], transcript: str = "") -> None:
         super().__init__(frames)
-        self.item, self.transcript = item, transcript
+        self.item: str = item
+        self.transcript: str = transcript
 
     def __repr__(self) -> str:
         return f"<Utterance {self.item!r}, {sum(frame.duration for frame in self):.3f} s>"
