@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from inspect import BoundArguments
+from pathlib import Path
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from ._errors import MissingExtraError, PluginError
@@ -49,6 +50,11 @@ class Opener(Generic[ConnectionT]):
     """It runs on a virtual clock."""
     _open: Callable[..., AbstractAsyncContextManager[ConnectionT]]
     _arguments: BoundArguments
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Files that its options name: what it reads or writes, as far as anyone can tell."""
+        return tuple(value for value in self._arguments.arguments.values() if isinstance(value, Path))
 
     def __call__(self) -> AbstractAsyncContextManager[ConnectionT]:
         """Open it; may be done again and again, each time for a new connection.
