@@ -99,7 +99,8 @@ class WavWriter:
     """Audio one file can hold: its header counts in 32 bits; more than 6 hours of 48 kHz stereo."""
 
     def __init__(self, path: str | PathLike[str], rate: int, num_channels: int = 1) -> None:
-        self.path, self.format = Path(path), AudioFormat("pcm16", rate, num_channels)
+        self.path: Path = Path(path)
+        self.format: AudioFormat = AudioFormat("pcm16", rate, num_channels)
         self.num_bytes = 0
         check_writable(self.path)
         with _told(self.path, "written"):

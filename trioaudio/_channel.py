@@ -40,7 +40,7 @@ class Channel(Emitter):
     ) -> None:
         self._source, self._limits, self._timeouts = source, limits, timeouts
         self._dispatch = Dispatcher(CHANNEL_EVENTS, limits, self._listener_failed)
-        self.recording = self._new_recording(record) if record is not None else None
+        self.recording: Recording | None = self._new_recording(record) if record is not None else None
         """What writes this call to a file, if it was opened with ``record``."""
         recording = [self.recording] if self.recording is not None else []
         self._instruments = Instruments([*recording, *instruments], self._instrument_failed)

@@ -27,13 +27,15 @@ class Epoch:
     __slots__ = ("base", "frames_receive", "frames_send", "held", "must_clear", "number", "over", "playhead", "scope")
 
     def __init__(self, number: int, playhead: Playhead) -> None:
-        self.number = number
+        self.number: int = number
+        self.frames_send: trio.MemorySendChannel[Held]
+        self.frames_receive: trio.MemoryReceiveChannel[Held]
         self.frames_send, self.frames_receive = trio.open_memory_channel[Held](math.inf)
         self.held: Held | None = None
-        self.scope = trio.CancelScope()
-        self.over = False  # interrupted: the door is shut
-        self.must_clear = False  # over, and something of it may still sound at the far end
-        self.playhead = playhead
+        self.scope: trio.CancelScope = trio.CancelScope()
+        self.over: bool = False  # interrupted: the door is shut
+        self.must_clear: bool = False  # over, and something of it may still sound at the far end
+        self.playhead: Playhead = playhead
         self.base: int | None = None  # samples handed over since the last clear, before the first of this epoch
 
     def end(self) -> None:

@@ -41,7 +41,8 @@ class MissingExtraError(PluginError):
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} needs the extra {extra!r}: python -m pip install 'trioaudio[{extra}]'")
-        self.what, self.extra = what, extra
+        self.what: str = what
+        self.extra: str = extra
 
 
 class CapabilityError(TrioAudioError):

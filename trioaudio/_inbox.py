@@ -20,7 +20,8 @@ class InboundAudio:
     """
 
     def __init__(self, inbox: Inbox, reader: str) -> None:
-        self._inbox, self.reader = inbox, reader
+        self._inbox = inbox
+        self.reader: str = reader
 
     def __aiter__(self) -> InboundAudio:
         return self

@@ -70,7 +70,7 @@ class Recording:
         self._file_lock = threading.Lock()
         self._live, self._closed, self._given_up = True, False, False
         self._failure: Exception | None = None
-        self.seconds = 0.0
+        self.seconds: float = 0.0
         """Length of what is written, in seconds."""
         self.error: Exception | None = None
         """What stopped the recording early, if anything did."""

@@ -42,7 +42,7 @@ from ._negotiation import cheapest
 from ._plugins import choose_model
 from ._settlement import Interruption
 from .abc import Model
-from .audio import Converter, Frame
+from .audio import AudioFormat, Converter, Frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +70,15 @@ class Session(Emitter):
     """
 
     def __init__(self, channel: Channel, model: Model, agent: Agent, limits: Limits, timeouts: Timeouts) -> None:
-        self.channel, self.agent = channel, agent
+        self.channel: Channel = channel
+        self.agent: Agent = agent
         self._model, self._timeouts = model, timeouts
         self._dispatch = Dispatcher(SESSION_EVENTS, limits, self._listener_failed)
         self._block = Block("the session")
         self._commands = Commands(limits.control_events)
-        self.input_format = cheapest(model.input_formats, channel.input_format, towards=True, who=f"the model {model.name!r}")
-        self.output_format = cheapest(model.output_formats, channel.output_format, towards=False, who=f"the model {model.name!r}")
+        who = f"the model {model.name!r}"
+        self.input_format: AudioFormat = cheapest(model.input_formats, channel.input_format, towards=True, who=who)
+        self.output_format: AudioFormat = cheapest(model.output_formats, channel.output_format, towards=False, who=who)
         self._ear = Converter(channel.input_format, self.input_format)
         self._mouth = Mouth(channel, self.output_format)
         self._response: str | None = None

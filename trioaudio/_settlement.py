@@ -18,11 +18,13 @@ class Settlement:
     """Interrupted turns that wait for the far end's word on what was heard."""
 
     def __init__(self, epoch: Epoch, turns: list[Turn], decided_at: float, generation: int) -> None:
-        self.epoch, self.turns, self.decided_at = epoch, turns, decided_at
-        self.generation = generation  # clears sent before the one that ends it
-        self.begun = False  # the clear has been sent
-        self.final = False  # the far end has said its last word
-        self.done = trio.Event()
+        self.epoch: Epoch = epoch
+        self.turns: list[Turn] = turns
+        self.decided_at: float = decided_at
+        self.generation: int = generation  # clears sent before the one that ends it
+        self.begun: bool = False  # the clear has been sent
+        self.final: bool = False  # the far end has said its last word
+        self.done: trio.Event = trio.Event()
 
     @property
     def heard_to(self) -> int:

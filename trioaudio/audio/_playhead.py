@@ -25,9 +25,9 @@ class Playhead:
 
     def __init__(self, rate: int, lead: float, horizon: float) -> None:
         self._rate, self._lead = rate, lead
-        self.horizon = horizon
-        self.sent = 0
-        self.reported = 0
+        self.horizon: float = horizon
+        self.sent: int = 0
+        self.reported: int = 0
         """Samples known to be heard, because the far end said so."""
 
     @property

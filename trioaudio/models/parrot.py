@@ -97,9 +97,9 @@ class Parrot(Model):
     speech was recognised, the last 1.5 s are answered (with ``engine="off"`` everything since the last answer).
     """
 
-    name = "parrot"
-    input_formats = FORMATS
-    output_formats = FORMATS
+    name: str = "parrot"
+    input_formats: tuple[AudioFormat, ...] = FORMATS
+    output_formats: tuple[AudioFormat, ...] = FORMATS
     capabilities: frozenset[Capability] = frozenset({"commit", "cancel", "truncate", "text"})
 
     def __init__(self, hangover_ms: float, engine: _Engine, max_utterance: float, speed: float | None) -> None:

@@ -10,7 +10,7 @@ import trio
 
 from .._errors import PluginError
 from .._events import Event
-from ..abc import Paced, Source, source_plugin
+from ..abc import FarEnd, Paced, Source, source_plugin
 from ..audio import PCM16_24K, AudioFormat, Frame
 
 
@@ -18,19 +18,29 @@ class MemorySource(Source):
     """The end that a channel is opened with; made by `memory_pair`. Its far end plays what it is given as it comes."""
 
     def __init__(self, format: AudioFormat, other: MemoryFarEnd, lead: float) -> None:
-        self.input_format = self.output_format = format
-        self.far_end = Paced(lead=lead, can_clear=True)
+        self.input_format: AudioFormat = format
+        self.output_format: AudioFormat = format
+        self.far_end: FarEnd = Paced(lead=lead, can_clear=True)
         self._other = other
+        self._gone = False
 
     async def receive(self) -> Frame | Event:
-        return await self._other._said_receive.receive()
+        try:
+            return await self._other._said_receive.receive()
+        except trio.EndOfChannel:
+            self._gone = True
+            raise
 
     def send_nowait(self, frame: Frame) -> None:
-        self._other._hear(frame)
+        try:
+            self._other._hear(frame)
+        except trio.BrokenResourceError:
+            if self._gone:  # else the hang-up has not been received yet: it should be known as one, not as a failed write
+                raise
 
     async def send(self, frame: Frame) -> None:
         await trio.lowlevel.checkpoint_if_cancelled()
-        self._other._hear(frame)
+        self.send_nowait(frame)
         await trio.lowlevel.cancel_shielded_checkpoint()
 
     async def clear(self) -> None:
@@ -51,7 +61,7 @@ class MemoryFarEnd:
     def __init__(self) -> None:
         self._said_send, self._said_receive = trio.open_memory_channel[Frame | Event](math.inf)
         self._heard_send, self._heard_receive = trio.open_memory_channel[Frame](math.inf)
-        self.clears = 0
+        self.clears: int = 0
         """How often it was told to forget what it had not played; what it had not taken yet is gone then."""
 
     def say(self, item: Frame | Event) -> None:

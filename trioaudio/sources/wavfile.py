@@ -20,7 +20,7 @@ import trio
 from .._audiofiles import WavWriter, check_writable, file_format, read_audio
 from .._errors import AudioFileError, FormatError, OptionError
 from .._events import Fault
-from ..abc import Paced, Source, source_plugin
+from ..abc import FarEnd, Paced, Source, source_plugin
 from ..audio import PTIME, AudioFormat, Frame
 from ..audio._playhead import Playhead
 
@@ -79,13 +79,13 @@ def _live_rate(rate: int) -> int:
 class WavFile(Source):
     """The far party as a file; made by `open_wavfile`. It is the ear itself, and clears to the sample."""
 
-    far_end = Paced(lead=PTIME, can_clear=True, ear=True)
+    far_end: FarEnd = Paced(lead=PTIME, can_clear=True, ear=True)
 
     def __init__(self, audio: Frame, hangup_after: float | None, writer: WavWriter | None) -> None:
-        self.input_format = self.output_format = audio.format
-        self.length = audio.duration
+        self.input_format: AudioFormat = audio.format
+        self.output_format: AudioFormat = audio.format
         self._audio, self._writer = audio, writer
-        self.length = audio.duration
+        self.length: float | None = audio.duration
         self._end = None if hangup_after is None else audio.num_samples + round(hangup_after * audio.format.rate)
         self._count = 0
         self._started_at: float | None = None

@@ -52,9 +52,9 @@ class ScriptedFarEnd:
         line_open: bool = False,
     ) -> None:
         reports = report_every is not None
-        self.ear = Ear()
-        self.plays = plays or (Buffering(reports=True) if reports else Buffering(ear=True))
-        self.source = _ScriptedSource(self, format)
+        self.ear: Ear = Ear()
+        self.plays: FarEnd = plays or (Buffering(reports=True) if reports else Buffering(ear=True))
+        self.source: Source = _ScriptedSource(self, format)
         self._send_delay, self._clear_delay = send_delay, clear_delay
         self._report_every, self._report_delay, self._line_open = report_every, report_delay, line_open
         self._said: deque[Frame] = deque()
@@ -183,8 +183,9 @@ class ScriptedFarEnd:
 
 class _ScriptedSource(Source):
     def __init__(self, far: ScriptedFarEnd, format: AudioFormat) -> None:
-        self.input_format = self.output_format = format
-        self.far_end = far.plays
+        self.input_format: AudioFormat = format
+        self.output_format: AudioFormat = format
+        self.far_end: FarEnd = far.plays
         self._far = far
         self._next_frame: float | None = None
         self._next_report = math.inf
