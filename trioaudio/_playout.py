@@ -214,6 +214,9 @@ class Playout:
 
     def announce(self) -> None:
         """Tell of the turns that have been heard to their end; end an implicit one that has been dry for long."""
+        self._tell_played(self._take_played())
+
+    def _take_played(self) -> list[Turn]:
         now = trio.current_time()
         implicit = self._implicit
         if implicit and not implicit.ended and not implicit._queued and now >= self.epoch.playhead.horizon + self.timeouts.implicit_turn:
@@ -222,6 +225,9 @@ class Playout:
         while self._live and self._live[0]._settled:
             played.append(self._live.popleft())
         self._retire(played)
+        return played
+
+    def _tell_played(self, played: list[Turn]) -> None:
         for turn in played:
             if turn._accepted:
                 self._emit(TurnPlayed(turn.receipt))
@@ -237,9 +243,9 @@ class Playout:
 
     def interrupt(self) -> Interruption:
         """Stop everything that is being said, now; see `Channel.interrupt`."""
-        now = trio.current_time()
-        self.announce()
+        now, played = trio.current_time(), self._take_played()
         settlement = self._stop(now, now if self.far_end.ear else now - STALE)
+        self._tell_played(played)  # state first, emit last: what a listener says now is not part of what was interrupted
         if settlement is None:
             return Interruption((), now, self.last_sent_at)
         self._past.interruptions += bool(settlement.turns)
@@ -354,12 +360,12 @@ class Playout:
         if self._closed_by is not None:
             return
         self._closed_by, self.far_end_gone = why, far_end_gone
-        self.announce()
+        now, played = trio.current_time(), self._take_played()
         for turn in self._live:
             turn._closed_by = why
-        now = trio.current_time()
         self._stop(now, now)
         self.epoch.end()  # nothing is accepted into it; wakes the playback task, if nothing else has
+        self._tell_played(played)
 
     async def wait_settled(self) -> None:
         """Until the far end has said its last word on all interruptions so far, or its time to say it is over."""
