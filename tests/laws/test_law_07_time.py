@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import trio
 from replay import run
@@ -106,7 +108,7 @@ def test_a_paced_far_end_is_given_frames_of_20_ms_whatever_was_sent():
             await channel.wait_played()
         assert [frame.num_samples for _, frame in far.ear.handed] == [160] * 100
         times = [when for when, _ in far.ear.handed]
-        assert all(b - a < 0.02 + SLOT + EDGE for a, b in zip(times, times[1:], strict=False))
+        assert all(b - a < 0.02 + SLOT + EDGE for a, b in itertools.pairwise(times))
 
     run(main)
 
@@ -173,7 +175,7 @@ def test_far_into_a_clocks_life_a_call_sounds_the_same():
     """Trio's real clock begins anywhere up to a million seconds, where a float has steps of 1e-10."""
 
     async def main() -> None:
-        await trio.sleep(987_654.321)
+        await trio.sleep_until(987_654.321)
         far = ScriptedFarEnd(Paced(lead=0.04, ear=True, can_clear=True))
         async with open_channel(far.source) as channel:
             push(channel.turn("a"), say(2.0, "a"))

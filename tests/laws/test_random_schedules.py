@@ -120,21 +120,22 @@ class World:
         return item
 
     def interrupt(self) -> Interruption:
+        before, replies = {item: item.attempted for item in self.items.values()}, self.seen["reply from a listener"]
         interruption = self.channel.interrupt()
-        self.bury()
+        self.bury(before)
         self.seen["interrupt"] += bool(interruption)
         for receipt in interruption.turns:
             self.check_receipt(receipt)
-        if self.channel.interrupt():
+        if replies == self.seen["reply from a listener"] and self.channel.interrupt():
             self.complaints.append("the second of two interruptions is not empty")
         if interruption:
             self.nursery.start_soon(self.settle, interruption)
         return interruption
 
-    def bury(self) -> None:
-        """Nothing that was offered until now may be handed over any more."""
-        for item in self.items.values():
-            item.dead = item.attempted
+    def bury(self, offered: dict[Item, int] | None = None) -> None:
+        """Nothing that was offered until now (or before a listener replied) may be handed over any more."""
+        for item, attempted in (offered or {item: item.attempted for item in self.items.values()}).items():
+            item.dead = max(item.dead, attempted)
 
     async def settle(self, interruption: Interruption) -> None:
         final = await interruption.settled()
