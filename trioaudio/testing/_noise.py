@@ -36,7 +36,7 @@ def without_silence(data: bytes, format: AudioFormat) -> bytes:
     """What is left when the silence that a line adds of its own is taken out."""
     samples = np.frombuffer(data, np.uint8).reshape(-1, format.sample_bytes)
     silent = np.frombuffer(format.silence(1), np.uint8)
-    return samples[(samples != silent).any(axis=1)].tobytes()
+    return bytes(samples[(samples != silent).any(axis=1)].tobytes())
 
 
 def difference(expected: bytes, got: bytes, format: AudioFormat) -> str | None:

@@ -107,9 +107,10 @@ class SourceBench:
             await self._give(frame, send)
 
     async def _give(self, frame: Frame, send: Callable[[Frame], object] | None) -> None:
+        if send is None:
+            await self.source.send(frame)
+            return
         try:
-            if send is None:
-                raise trio.WouldBlock
             send(frame)
         except trio.WouldBlock:
             await self.source.send(frame)

@@ -72,8 +72,9 @@ def cancel_sweep(
         clock: "real" for scenarios with sockets or threads, which do not wait for a virtual clock.
 
     Raises:
-        AssertionError: the scenario raised, swallowed the cancellation or took too long to end; a law did not hold; a task, an
-            entry in the shared ticker, a file descriptor or a ResourceWarning was left; on the virtual clock also: it hung. Says what, and how to replay it.
+        AssertionError: the scenario raised, swallowed the cancellation, took too long to end, or (on the virtual clock) hung; a law
+            did not hold; a task, an entry in the shared ticker, a file descriptor or a ResourceWarning was left. Says which, and
+            how to replay it.
     """
     runs, checkpoints = 0, {}
     chosen = None if at is None else list(at)
