@@ -17,7 +17,7 @@ nox.needs_version = ">=2025.5"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.error_on_missing_interpreters = False
 nox.options.download_python = "never"
-nox.options.sessions = ["lint", "types", "tests", "docs", "coverage", "saboteurs"]
+nox.options.sessions = ["lint", "types", "tests", "docs", "plugin", "coverage", "saboteurs"]
 
 ROOT = Path(__file__).parent
 PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
@@ -121,6 +121,19 @@ def docs(session: nox.Session) -> None:
     """The documentation; a warning, such as a reference to a name that does not exist, is an error."""
     session.install("--quiet", wheel(session, "files", "test"), *group("docs"))
     session.run("sphinx-build", "--fail-on-warning", "--keep-going", "--quiet", "-d", session.create_tmp(), "docs", "docs/_build")
+
+
+@nox.session
+def plugin(session: nox.Session) -> None:
+    """The example of somebody else's source: small, installed into a clean environment, and run by its name."""
+    example = ROOT / "docs" / "examples" / "beeper"
+    if (lines := len((example / "trioaudio_beeper.py").read_text(encoding="utf-8").splitlines())) > 60:
+        session.error(f"the example of a source has {lines} lines; it is to show that 60 are enough")
+    session.install("--quiet", wheel(session), str(example))
+    session.chdir(session.create_tmp())
+    session.run("trioaudio", "plugins", "beeper")
+    session.run("trioaudio", "run", "--source", "beeper:880?seconds=3", "--model", "parrot", "--record", "beeps.wav", "--fast")
+    session.run("python", "-c", "import wave; assert wave.open('beeps.wav').getnframes() > 3 * 8000, 'the call was not recorded'")
 
 
 @nox.session
