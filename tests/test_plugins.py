@@ -337,9 +337,10 @@ def test_details_have_options_origin_and_an_example(install: Install) -> None:
         "pip install 'acme-tone[loud]'",
         "--fast works",
         "--source 'tone:440'",
-        "TONE_KEY",
-        "of the tone, in hertz; after the colon",
-        "to get in; secret",
+        "pitch  whole number (default 440), after the colon",
+        "of the tone, in hertz",
+        "key    text (default ***), secret, or in the environment variable TONE_KEY",
+        "to get in",
     ):
         assert part in text
     assert "opensesame" not in text

@@ -10,12 +10,20 @@ INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return its exit code: 0 done, 1 the call broke, 2 something asked for cannot be, 130 Ctrl-C."""
+    """Run the command line; return its exit code: 0 done, 1 the call broke, 2 something asked for cannot be, 130 Ctrl-C.
+
+    Args:
+        arguments: as on the command line; those of this process by default.
+    """
     try:
         from ._cli import run_command  # inside: Ctrl-C while it is being imported is Ctrl-C too
 
         return run_command(arguments)
     except KeyboardInterrupt:
+        return INTERRUPTED
+    except BaseExceptionGroup as group:  # where several tasks ended at once, it comes with company
+        if group.subgroup(KeyboardInterrupt) is None:
+            raise
         return INTERRUPTED
 
 

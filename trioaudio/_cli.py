@@ -3,33 +3,92 @@
 from __future__ import annotations
 
 import argparse
+import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import NoReturn
 
-from ._errors import TrioAudioError
+import trio
 
-USER_ERROR = 2
+from ._cli_screen import complain, fall_silent
+from ._errors import OptionError, TrioAudioError
+from ._options import Spec, format_spec, suggest
+
+DONE, BROKEN, USER_ERROR = 0, 1, 2
+"""Exit codes: done; the world broke it; something was asked for that cannot be."""
 LINGER = 3.0
+ABOUT_RUN = """\
+Join a source to a model for one call, and tell what happens. A file as the
+caller stays on the line after its end, until the agent has been quiet for a
+while (--linger)."""
+EXAMPLES_OF_RUN = """\
+a SPEC names a plugin: NAME, NAME:VALUE or NAME:VALUE?option=value&option=value
+'trioaudio plugins' lists the names, 'trioaudio plugins NAME' the options of one
+
+examples:
+  trioaudio run --source wavfile:caller.mp3 --model parrot
+  trioaudio run --source wavfile:caller.mp3 --model parrot --record call.wav --fast
+  trioaudio run --source 'wavfile:caller.mp3?rate=8000' --model parrot --linger 10"""
 
 
 def run_command(arguments: Sequence[str] | None = None) -> int:
-    """Parse the arguments, do what they say, return the exit code. An error of the user's is one line on stderr, and 2."""
-    options = _parser().parse_args(arguments)
-    command: Callable[[argparse.Namespace], int] = options.command
+    """Parse the arguments, do what they say, return the exit code. What cannot be is one line on standard error.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C; it may be in a group.
+        SystemExit: help was asked for, or the process was told to end.
+    """
+    _prepare_output()
     try:
-        return command(options)
-    except TrioAudioError as exc:
-        print(f"trioaudio: {exc}", file=sys.stderr)
+        options = _parsed(arguments)
+        command: Callable[[argparse.Namespace], int] = options.command
+        code = command(options)
+        sys.stdout.flush()
+    except TrioAudioError as error:
+        complain(error)
         return USER_ERROR
+    except BrokenPipeError:  # whoever read the output has read enough
+        fall_silent(sys.stdout)
+        return DONE
+    except (OSError, trio.BrokenResourceError) as error:
+        complain(error)
+        return BROKEN
+    return code
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _prepare_output() -> None:
+    """A name that the terminal cannot show is shown with escapes; where there is no output at all, it goes nowhere."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as the process
+    if reconfigure := getattr(sys.stdout, "reconfigure", None):
+        reconfigure(errors="backslashreplace")
+
+
+class _Parser(argparse.ArgumentParser):
+    """Complains in one line, as everything else here does."""
+
+    def error(self, message: str) -> NoReturn:
+        complain(f"{message}; see '{self.prog} --help'")
+        sys.exit(USER_ERROR)
+
+
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    options, unknown = _parser().parse_known_args(arguments)
+    if unknown:
+        flags = re.findall(r"--[\w-]+", options.usage)
+        near = suggest(unknown[0].partition("=")[0], flags)
+        raise OptionError(f"{unknown[0]!r} is not understood here{near} (the options are {', '.join(flags) or 'none'})")
+    return options
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
         prog="trioaudio",
-        description="Realtime audio channels on Trio: join a caller to a realtime speech model, hear them talk, see who interrupted whom.",
-        epilog="Start with 'trioaudio demo'. Every command has a --help of its own.",
+        description="Join a caller to a realtime speech model, hear them talk, see who interrupted whom.",
+        epilog="Begin with 'trioaudio demo'. Each command has a --help of its own.",
     )
     parser.add_argument("--version", action="version", version=f"trioaudio {version('trioaudio')}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -39,65 +98,80 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_demo(commands: argparse._SubParsersAction[_Parser]) -> None:
     demo = commands.add_parser(
         "demo",
+        allow_abbrev=False,
         help="a whole call with a shipped caller and the embedded parrot: no key, no network, no sound card",
-        description="A shipped clip plays the caller, the embedded model 'parrot' answers, and the caller interrupts it. Leaves call.wav "
-        "(caller left, agent as heard right) and call.png (the timeline) in the current folder.",
+        description="A recorded caller asks, the embedded model 'parrot' says back what it heard, and the caller interrupts it. Takes "
+        "15 seconds. Leaves call.wav (caller left, agent as heard right) and call.png (the timeline) in the current folder.",
     )
-    demo.set_defaults(command=_demo)
-    demo.add_argument(
-        "--record", type=Path, default=Path("call.wav"), metavar="OUT.wav", help="where the recording goes (default: call.wav)"
-    )
-    demo.add_argument(
-        "--timeline", type=Path, default=Path("call.png"), metavar="OUT.png", help="where the picture goes (default: call.png)"
-    )
+    _add_record(demo, Path("call.wav"))
+    _add_timeline(demo, Path("call.png"))
     _add_pace(demo)
+    demo.set_defaults(command=_demo, usage=demo.format_usage())
 
 
-def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_run(commands: argparse._SubParsersAction[_Parser]) -> None:
     run = commands.add_parser(
         "run",
-        help="one call between any source and any model",
-        description="Join a source to a model for one call, and tell what happens.",
-        epilog="Sources and models by name: 'trioaudio plugins'. Options of a plugin follow its name: 'wavfile:caller.mp3?out=heard.wav'. "
-        "Example: trioaudio run --source wavfile:caller.wav --model parrot --record call.wav --timeline call.png --fast",
+        allow_abbrev=False,
+        help="a call between any source and any model",
+        description=ABOUT_RUN,
+        epilog=EXAMPLES_OF_RUN,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    run.set_defaults(command=_run)
-    run.add_argument("--source", required=True, metavar="SPEC", help="who calls: NAME, NAME:VALUE or NAME:VALUE?option=value&...")
-    run.add_argument("--model", required=True, metavar="SPEC", help="who answers, in the same form")
-    run.add_argument("--record", type=Path, metavar="OUT.wav", help="record the call: caller left, agent as heard right")
-    run.add_argument("--timeline", type=Path, metavar="OUT.png", help="draw the call: both waveforms, turns, interruptions")
+    run.add_argument("--source", required=True, metavar="SPEC", help="who calls, such as wavfile:caller.wav")
+    run.add_argument("--model", required=True, metavar="SPEC", help="who answers, such as parrot")
+    _add_record(run)
+    _add_timeline(run)
     _add_pace(run)
+    run.set_defaults(command=_run, usage=run.format_usage())
 
 
-def _add_pace(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--fast", action="store_true", help="on a virtual clock, as fast as the machine can: the same result every time")
-    command.add_argument(
-        "--linger",
-        type=_seconds,
-        default=LINGER,
-        metavar="SECONDS",
-        help=f"hang up once the agent is quiet for so long (default: {LINGER:g})",
+def _add_plugins(commands: argparse._SubParsersAction[_Parser]) -> None:
+    plugins = commands.add_parser(
+        "plugins",
+        allow_abbrev=False,
+        help="list sources and models, or show one with its options",
+        description="List the sources and models that are installed, where each comes from and whether what it needs is there.",
     )
+    plugins.add_argument("name", nargs="?", metavar="NAME", help="show this one, with its options and an example")
+    plugins.set_defaults(command=_plugins, usage=plugins.format_usage())
 
 
-def _add_plugins(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    plugins = commands.add_parser("plugins", help="list sources and models, or show one with its options")
-    plugins.set_defaults(command=_plugins)
-    plugins.add_argument("name", nargs="?", metavar="NAME", help="show this one: where it comes from, what it needs, its options")
+def _add_record(command: _Parser, default: Path | None = None) -> None:
+    what = "record the call in this file: caller left, agent as heard right"
+    command.add_argument("--record", type=Path, default=default, metavar="OUT.wav", help=what + _default(default))
+
+
+def _add_timeline(command: _Parser, default: Path | None = None) -> None:
+    what = "draw the call in this file: both waveforms, turns, interruptions"
+    command.add_argument("--timeline", type=Path, default=default, metavar="OUT.png", help=what + _default(default))
+
+
+def _add_pace(command: _Parser) -> None:
+    fast = "as fast as the machine can, on a virtual clock: the same files every time, byte for byte"
+    command.add_argument("--fast", action="store_true", help=fast)
+    linger = "once the caller has said all, hang up when the agent has been quiet for so long"
+    command.add_argument("--linger", type=_seconds, default=LINGER, metavar="SECONDS", help=linger + _default(f"{LINGER:g}"))
+
+
+def _default(value: object) -> str:
+    return "" if value is None else f" (default: {value})"
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1
     if not 0 <= seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds from 0 up")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 up")
     return seconds
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from ._options import Spec, format_spec
     from .clips import clip_path
 
     options.source, options.model = format_spec(Spec("wavfile", str(clip_path("caller")))), "parrot"

@@ -1,19 +1,12 @@
-"""The live account of a call: who speaks, what happens when, what was heard and lost; the counters at the end."""
+"""The live account of a call: who speaks, what happens when, what was heard and lost; the figures at the end."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TextIO
 
-import trio
-
-from ._channel import Channel
-from ._cli_screen import Screen, open_screen
+from ._cli_screen import Screen
 from ._events import (
     AudioDropped,
-    Closed,
     Dtmf,
     Event,
     Fault,
@@ -25,164 +18,139 @@ from ._events import (
     TurnStarted,
 )
 from ._model_events import InputTranscript, ItemTruncated, OutputTranscript, SessionError, TextDone
-from ._receipts import ChannelStatistics
-from ._session import Session
-from ._timeline import Timeline
+from ._receipts import ChannelStatistics, TurnReceipt
 from .audio import Frame
 
-PHASE = 5e-6
-"""The command line's own moment among the timers of a call: on a virtual clock the caller's last frame comes first."""
-
-Listeners = Mapping["str | type[Event]", Callable[..., object]]
+TOLD_BY_CHANNEL = (TurnStarted, TurnPlayed, TurnInterrupted, SpeechStarted, SpeechStopped, Dtmf, Hangup, AudioDropped, Fault)
+TOLD_BY_SESSION = (InputTranscript, OutputTranscript, TextDone, ItemTruncated, SessionError)
 
 
 class Account:
-    """Watches one call as an instrument and as a listener; says when the agent has been quiet for long enough.
+    """Tells one call as it happens: an instrument of its channel, and an observer of its events.
 
     Args:
-        file: where the account goes.
-        title: its first line.
-        began: Trio time of the beginning.
-        length: seconds the caller has to say, if known.
-        timeline: told of the channel's events too.
+        screen: where it appears.
+        began: when the call did; times are of the Trio clock, in seconds.
     """
 
-    def __init__(self, file: TextIO, title: str, began: float, length: float | None, timeline: Timeline | None) -> None:
-        self._began, self._length, self._timeline = began, length, timeline
-        self._screen: Screen = open_screen(file, length)
+    def __init__(self, screen: Screen, began: float) -> None:
+        self._screen, self._began = screen, began
         self._heard = 0.0
-        self._speaking = 0
-        self._quiet_since = math.inf if length is None else began
-        self._over = False
-        self._changed = trio.lowlevel.ParkingLot()
-        self._line("", title, "bold")
-
-    # ---- what it watches
+        self._turns_playing = 0
 
     def caller_heard(self, frame: Frame, now: float) -> None:
-        """A frame of the caller arrived: so far the call has come."""
-        before, self._heard = self._heard, self._heard + frame.duration
+        """So far the call has come: see `Instrument`."""
+        self._heard += frame.duration
         self._screen.progress(self._heard)
-        if self._length is not None and before < self._length <= self._heard + 1e-9:
-            self._quiet_since = max(self._quiet_since, now)
-            self._changed.unpark_all()
 
     def agent_sent(self, frame: Frame, start: float, epoch: int) -> None:
-        """The agent speaks; its turns say so."""
+        """Nothing to tell: the turn's events do."""
 
     def agent_cut(self, at: float, epoch: int) -> None:
-        """The agent was cut short; its receipt says so."""
+        """Nothing to tell: the receipt of the interrupted turn does."""
 
-    def channel_listeners(self) -> Listeners:
-        """What to add to the channel."""
-        told = (TurnStarted, TurnPlayed, TurnInterrupted, SpeechStarted, SpeechStopped, Dtmf, Hangup, AudioDropped, Fault, Closed)
-        return dict.fromkeys(told, self._channel_event)
+    def observe(self, event: Event, now: float) -> None:
+        """Tell an event of the channel or of the session that was emitted at ``now``."""
+        if isinstance(event, TurnStarted):
+            self._turns_playing += 1
+        elif isinstance(event, TurnPlayed | TurnInterrupted):
+            self._turns_playing = max(0, self._turns_playing - 1)
+        for who, what, style in (_of_caller(event, bool(self._turns_playing)), _of_agent(event), _of_model(event), _of_trouble(event)):
+            if what:
+                self.tell(now, who, what, style)
 
-    def session_listeners(self) -> Listeners:
-        """What to add to the session."""
-        told = (InputTranscript, OutputTranscript, TextDone, ItemTruncated, SessionError)
-        return dict.fromkeys(told, self._model_event)
+    def tell(self, now: float, who: str, what: str, style: str = "") -> None:
+        """Tell one thing that happened at ``now``; ``who`` is the caller, the agent, the model, or nobody (empty)."""
+        minutes, seconds = divmod(max(0.0, now - self._began), 60)
+        self._screen.row(f"{int(minutes)}:{seconds:05.2f}", who, what, style)
 
-    def _channel_event(self, event: Event) -> None:
-        if self._timeline is not None:
-            self._timeline.observe(event, trio.current_time())
-        match event:
-            case TurnStarted(item_id=item):
-                self._speaking += 1
-                self._line("agent", f"speaks: {item or 'audio'}", "green")
-            case TurnPlayed(receipt=receipt):
-                self._agent_ended()
-                self._line("agent", f"has finished {receipt.item_id or 'audio'}: {_ms(receipt.heard_ms)} heard", "green")
-            case TurnInterrupted(receipt=receipt):
-                self._agent_ended()
-                figures = f"heard {_ms(receipt.heard_ms)}, lost {_ms(receipt.lost_ms)} ({receipt.evidence})"
-                self._line("agent", f"INTERRUPTED in {receipt.item_id or 'audio'}: {figures}", "bold red")
-            case SpeechStarted():
-                self._line("caller", "speaks, while the agent does" if self._speaking else "speaks", "cyan")
-            case SpeechStopped():
-                self._line("caller", "has finished", "cyan")
-            case Dtmf(digit=digit):
-                self._line("caller", f"presses {digit}", "cyan")
-            case Hangup(error=error):
-                self._line("caller", "hangs up" if error is None else f"is gone: {error}", "cyan")
-            case AudioDropped(direction=direction, milliseconds=lost, reason=reason):
-                self._line("", f"{direction} audio dropped ({_ms(lost)} so far): {reason}", "yellow")
-            case Fault(error=error, what=what):
-                self._line("", f"{what}: {error}", "yellow")
-            case Closed():
-                self._over = True
-                self._changed.unpark_all()
+    def sum_up(self, counted: ChannelStatistics, late_ms: float) -> None:
+        """Tell the figures of the whole call.
 
-    def _agent_ended(self) -> None:
-        self._speaking = max(0, self._speaking - 1)
-        self._quiet_since = max(self._quiet_since, trio.current_time()) if self._quiet_since != math.inf else math.inf
-        self._changed.unpark_all()
-
-    def _model_event(self, event: Event) -> None:
-        match event:
-            case InputTranscript(text=text):
-                self._line("", f"  caller: {text}", "dim")
-            case OutputTranscript(text=text) | TextDone(text=text):
-                self._line("", f"  agent: {text}", "dim")
-            case ItemTruncated(item_id=item, audio_ms=heard):
-                self._line("model", f"knows that {_ms(heard)} of {item} were heard", "magenta")
-            case SessionError(message=message):
-                self._line("model", f"says: {message}", "yellow")
-
-    # ---- what it knows
-
-    async def agent_quiet_for(self, seconds: float) -> None:
-        """Until the caller has said all there is and the agent has been quiet for so long; or until the call is over.
-
-        Checkpoint: yes.
+        Args:
+            counted: what its channel counted.
+            late_ms: audio of interrupted answers that the session refused, in milliseconds.
         """
-        await trio.lowlevel.checkpoint()
-        while not self._over:
-            quiet = self._heard_all() and not self._speaking
-            deadline = self._quiet_since + seconds + PHASE if quiet else math.inf
-            if trio.current_time() >= deadline:
-                return
-            with trio.CancelScope(deadline=deadline):
-                await self._changed.park()
+        heard, lost = counted.sent_ms - counted.flushed_ms, counted.dropped_ms + counted.flushed_ms
+        self._screen.row(_ms(counted.received_ms), "caller", "was on the line")
+        self._screen.row(_ms(counted.accepted_ms), "agent", f"had to say, in {_counted(counted.turns, 'turn')}")
+        self._screen.row(_ms(heard), "agent", "was heard")
+        self._screen.row(_ms(lost), "agent", f"lost to {_counted(counted.interruptions, 'interruption')}")
+        for name, milliseconds in (
+            ("made too late, after an interruption", counted.late_ms + late_ms),
+            ("refused: more than one turn may hold", counted.refused_ms),
+        ):
+            if milliseconds:
+                self._screen.row(_ms(milliseconds), "agent", name, "yellow")
+        if counted.inbound_dropped_ms:
+            self._screen.row(_ms(counted.inbound_dropped_ms), "caller", "dropped: the model did not keep up", "yellow")
 
-    def _heard_all(self) -> bool:
-        return self._length is not None and self._heard + 1e-9 >= self._length
+    def name_file(self, path: Path, what: str) -> None:
+        """Tell of a file that was left."""
+        self._screen.row(f"{path.stat().st_size / 1000:.0f} kB", "", f"{path}: {what}")
 
-    # ---- what it says
 
-    def _line(self, who: str, what: str, style: str = "", at: float | None = None) -> None:
-        minutes, seconds = divmod(max(0.0, (trio.current_time() if at is None else at) - self._began), 60)
-        self._screen.line(f"{int(minutes):2d}:{seconds:05.2f}  {who:6s}  {what}", style)
+_Row = tuple[str, str, str]
+"""Who, what, style."""
+_NOTHING = ("", "", "")
 
-    def end(self, channel: Channel, session: Session | None, at: float) -> None:
-        """The call ended at Trio time ``at``: the counters."""
-        self._line("", "the call is over", "bold", at)
-        for name, value in _counters(channel.statistics(), 0.0 if session is None else session.late_audio_ms):
-            self._screen.line(f"          {name:28s} {value}")
 
-    def close(self) -> None:
-        """Leave the screen as it is."""
-        self._screen.close()
+def _of_caller(event: Event, agent_speaks: bool) -> _Row:
+    match event:
+        case SpeechStarted():
+            return "caller", "speaks, over the agent" if agent_speaks else "speaks", "cyan"
+        case SpeechStopped():
+            return "caller", "has finished", "cyan"
+        case Dtmf(digit=digit):
+            return "caller", f"presses {digit}", "cyan"
+        case InputTranscript(text=text):
+            return "caller", f'"{text}"', "italic"
+        case Hangup(error=None):
+            return "caller", "hangs up", "cyan"
+        case Hangup(error=error):
+            return "caller", f"is gone: {error}", "bold red"
+    return _NOTHING
+
+
+def _of_agent(event: Event) -> _Row:
+    match event:
+        case TurnStarted(item_id=item):
+            return "agent", f"speaks: {item or 'audio'}", "green"
+        case TurnPlayed(receipt=receipt):
+            return "agent", f"has finished {_name(receipt)}: {_ms(receipt.heard_ms)} heard", "green"
+        case TurnInterrupted(receipt=receipt):
+            figures = f"{_ms(receipt.heard_ms)} heard, {_ms(receipt.lost_ms)} lost ({receipt.evidence})"
+            return "agent", f"INTERRUPTED in {_name(receipt)}: {figures}", "bold red"
+        case OutputTranscript(text=text) | TextDone(text=text):
+            return "agent", f'"{text}"', "italic"
+    return _NOTHING
+
+
+def _of_model(event: Event) -> _Row:
+    match event:
+        case ItemTruncated(item_id=item, audio_ms=heard):
+            return "model", f"knows that {_ms(heard)} of {item} were heard", "magenta"
+        case SessionError(message=message):
+            return "model", f"has a problem: {message}", "yellow"
+    return _NOTHING
+
+
+def _of_trouble(event: Event) -> _Row:
+    match event:
+        case AudioDropped(direction=direction, milliseconds=lost, reason=reason):
+            return "", f"{direction} audio is being dropped ({_ms(lost)} so far): {reason}", "yellow"
+        case Fault(error=error, what=what):
+            return "", f"{what}: {error}", "yellow"
+    return _NOTHING
+
+
+def _name(receipt: TurnReceipt) -> str:
+    return receipt.item_id or "audio"
 
 
 def _ms(milliseconds: float) -> str:
     return f"{milliseconds:.0f} ms"
 
 
-def _counters(counted: ChannelStatistics, late_ms: float) -> list[tuple[str, str]]:
-    heard = counted.sent_ms - counted.flushed_ms
-    return [
-        ("caller heard", _ms(counted.received_ms)),
-        ("agent made", _ms(counted.accepted_ms)),
-        ("agent heard", _ms(heard)),
-        ("agent lost to interruptions", f"{_ms(counted.dropped_ms + counted.flushed_ms)} in {counted.interruptions}"),
-        ("came after an interruption", _ms(counted.late_ms + late_ms)),
-        ("turns", str(counted.turns)),
-    ]
-
-
-def say_files(file: TextIO, *paths: Path | None) -> None:
-    """Name the files that were left."""
-    left = [path for path in paths if path is not None and path.exists()]
-    for path in left:
-        print(f"          wrote {path} ({path.stat().st_size / 1000:.0f} kB)", file=file)
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

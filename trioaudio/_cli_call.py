@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
+from types import FrameType
+from typing import Protocol, TypeAlias
 
 import trio
 
 from ._audiofiles import check_writable
 from ._channel import Channel, open_channel
-from ._cli_account import Account, say_files
-from ._errors import OptionError
+from ._cli_account import TOLD_BY_CHANNEL, TOLD_BY_SESSION, Account
+from ._cli_linger import WATCHED_IN_CHANNEL, WATCHED_IN_SESSION, Linger
+from ._cli_screen import complain, open_screen
+from ._errors import AudioFileError, OptionError, TrioAudioError
+from ._events import Event
 from ._extras import require
 from ._instruments import Instrument
+from ._options import format_spec, parse_spec
 from ._plugins import Opener, choose_model, choose_source
-from ._receipts import CloseReason
 from ._session import Session, open_session
 from ._timeline import Timeline
 from .abc import Model, Source
 
-BROKEN = 1
+DONE, BROKEN = 0, 1
+"""Exit codes: the call was made; it broke. A file that could not be completed is complained of, and changes neither."""
+
+Listeners: TypeAlias = "dict[str | type[Event], Callable[[Event], None]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +46,11 @@ class Call:
     timeline: Path | None
     fast: bool
     linger: float
+
+    @property
+    def title(self) -> str:
+        """Who talks with whom, without folders and secrets."""
+        return f"{_without_folders(self.source.text)} calls, {_without_folders(self.model.text)} answers"
 
 
 def checked_call(source: str, model: str, record: Path | None, timeline: Path | None, *, fast: bool, linger: float) -> Call:
@@ -48,59 +65,28 @@ def checked_call(source: str, model: str, record: Path | None, timeline: Path | 
             raise OptionError(f"--fast runs on a virtual clock, and {plugin.name!r} needs the real one; leave --fast out")
     if timeline is not None:
         require("PIL", "drawing the timeline", "demo")
-    for path in filter(None, (record, timeline)):
-        check_writable(path)
+    _check_files(call)
     return call
 
 
-@dataclass
-class _Making:
-    """A call being made: what is needed to finish it properly, however it ends."""
+def _check_files(call: Call) -> None:
+    """Every file that is to be written can be, and is nothing that is needed for something else."""
+    written = [(name, path) for name, path in (("--record", call.record), ("--timeline", call.timeline)) if path is not None]
+    plugins = [(f"the {kind}", path) for kind, plugin in (("source", call.source), ("model", call.model)) for path in plugin.files]
+    for (name, path), (other, taken) in [*combinations(written, 2), *((mine, theirs) for mine in written for theirs in plugins)]:
+        if _same(path, taken):
+            raise AudioFileError(f"{name} {path} is the file of {other}; write to another one")
+    for _, path in written:
+        check_writable(path)
 
-    call: Call
-    timeline: Timeline | None = None
-    account: Account | None = None
-    channel: Channel | None = None
-    session: Session | None = None
-    ended_at: float = field(default=0.0)
 
-    async def run(self) -> CloseReason:
-        """From opening the source to the goodbye."""
-        async with self.call.source() as far_party:
-            self.begin(far_party)
-            assert self.account is not None
-            watching: list[Instrument] = [self.account, *([self.timeline] if self.timeline is not None else [])]
-            listeners = self.account.channel_listeners()
-            async with open_channel(far_party, record=self.call.record, instruments=watching, on=listeners) as self.channel:
-                try:
-                    await self.talk(self.channel, self.account)
-                finally:
-                    self.ended_at = trio.current_time()
-            return await self.channel.wait_closed()
+def _same(path: Path, other: Path) -> bool:
+    return os.path.realpath(path) == os.path.realpath(other) or (path.exists() and other.exists() and path.samefile(other))
 
-    def begin(self, far_party: Source) -> None:
-        now, title = trio.current_time(), f"{self.call.source.text} with {self.call.model.text}"
-        if self.call.timeline is not None:
-            formats = {"input_format": far_party.input_format, "output_format": far_party.output_format}
-            self.timeline = Timeline(**formats, started_at=now, title=title)
-        self.account = Account(sys.stdout, title, now, far_party.length, self.timeline)
 
-    async def talk(self, channel: Channel, account: Account) -> None:
-        async with open_session(channel, self.call.model, on=account.session_listeners()) as self.session:
-            await account.agent_quiet_for(self.call.linger)
-            await channel.hang_up()
-
-    def finish(self) -> None:
-        """Draw, count, name the files: after the call, outside Trio."""
-        if self.account is None:
-            return
-        if self.channel is not None:
-            self.account.end(self.channel, self.session, self.ended_at)
-        self.account.close()
-        if self.timeline is not None and self.call.timeline is not None:
-            self.timeline.finish(self.ended_at)
-            self.timeline.draw(self.call.timeline)
-        say_files(sys.stdout, self.call.record, self.call.timeline)
+def _without_folders(text: str) -> str:
+    spec = parse_spec(text)
+    return format_spec(replace(spec, positional=spec.positional and (os.path.basename(spec.positional) or spec.positional)))
 
 
 def make_call(call: Call) -> int:
@@ -108,19 +94,143 @@ def make_call(call: Call) -> int:
 
     Raises:
         TrioAudioError: the source or the model could not be opened after all.
-        KeyboardInterrupt: Ctrl-C, after the files have been completed.
+        trio.BrokenResourceError, OSError: so it is, and the world is to blame.
+        KeyboardInterrupt: Ctrl-C, after the files have been completed; it may be in a group.
+        SystemExit: a signal to end, likewise.
     """
-    making = _Making(call)
-    clock = _virtual_clock() if call.fast else None
+    import numpy as np  # noqa: F401 - needed anyway; when the clock runs, it would keep the first frame and Ctrl-C waiting
+
+    with _ending_like_ctrl_c("SIGTERM", "SIGHUP"):
+        return trio.run(_made, call, clock=_virtual_clock() if call.fast else None, restrict_keyboard_interrupt_to_checkpoints=True)
+
+
+async def _made(call: Call) -> int:
+    async with call.source() as far_party:
+        making = _Making(call, far_party)
+        try:
+            ended_well = await making.talk(far_party)
+        finally:
+            making.finish()  # no checkpoint in there: Ctrl-C waits until it is done
+    return DONE if ended_well else BROKEN
+
+
+class _Watcher(Instrument, Protocol):
+    """Watches the audio of a call, and its events."""
+
+    def observe(self, event: Event, now: float) -> None:
+        """An event of the channel or of the session was emitted at ``now``."""
+
+
+class _Making:
+    """A call being made, with all who watch it."""
+
+    def __init__(self, call: Call, far_party: Source) -> None:
+        self._call = call
+        self._screen = open_screen(sys.stdout, far_party.length)
+        began = trio.current_time()
+        self._account, self._linger = Account(self._screen, began), Linger(began, far_party.length, call.linger)
+        self._timeline = self._new_timeline(far_party, began) if call.timeline is not None else None
+        self._watching: list[_Watcher] = [self._account, self._linger, *([self._timeline] if self._timeline is not None else [])]
+        self._channel: Channel | None = None
+        self._session: Session | None = None
+        self._ended_at = began
+
+    async def talk(self, far_party: Source) -> bool:
+        """From the first word to the goodbye; returns whether all was well. Checkpoint: yes."""
+        self._account.tell(trio.current_time(), "", self._call.title, "bold")
+        listening: Listeners = dict.fromkeys((*TOLD_BY_CHANNEL, *WATCHED_IN_CHANNEL), self._observe)
+        async with open_channel(far_party, record=self._call.record, instruments=self._watching, on=listening) as self._channel:
+            try:
+                model_stayed = await self._couple(self._channel)
+            finally:
+                self._ended_at = trio.current_time()
+        reason = await self._channel.wait_closed()
+        return model_stayed and reason.kind in ("closed", "hangup")
+
+    async def _couple(self, channel: Channel) -> bool:
+        listening: Listeners = dict.fromkeys((*TOLD_BY_SESSION, *WATCHED_IN_SESSION), self._observe)
+        async with open_session(channel, self._call.model, on=listening) as self._session:
+            try:
+                await self._linger.wait()
+            except KeyboardInterrupt:
+                self._account.tell(trio.current_time(), "", "told to stop: hanging up", "yellow")
+                raise
+            await channel.hang_up()
+        end = await self._session.wait_closed()
+        if end.kind == "model":
+            self._account.tell(trio.current_time(), "model", "has left" if end.error is None else f"is gone: {end.error}", "bold red")
+        return end.error is None or end.kind != "model"
+
+    def _observe(self, event: Event) -> None:
+        now = trio.current_time()
+        for observer in self._watching:
+            observer.observe(event, now)
+
+    def finish(self) -> None:
+        """Count, draw, name the files; nothing of that when the two never talked."""
+        self._screen.close()
+        if self._channel is not None and self._session is not None:
+            self._account.tell(self._ended_at, "", "the call is over", "bold")
+            self._account.sum_up(self._channel.statistics(), self._session.late_audio_ms)
+            self._name_recording(self._channel)
+            self._draw_timeline()
+
+    def _name_recording(self, channel: Channel) -> None:
+        if self._call.record is None or channel.recording is None:
+            return
+        what = "caller left, agent as heard right"
+        if channel.recording.error is not None:
+            what = f"{what}; stopped after {channel.recording.seconds:.1f} s"
+            complain(f"the recording is not complete: {channel.recording.error}")
+        self._account.name_file(self._call.record, what)
+
+    def _new_timeline(self, far_party: Source, began: float) -> Timeline:
+        formats = {"input_format": far_party.input_format, "output_format": far_party.output_format}
+        return Timeline(**formats, started_at=began, title=self._call.title)
+
+    def _draw_timeline(self) -> None:
+        if self._call.timeline is None or self._timeline is None:
+            return
+        self._timeline.finish(self._ended_at)
+        try:
+            self._timeline.draw(self._call.timeline)
+        except TrioAudioError as error:
+            complain(error)
+        else:
+            self._account.name_file(self._call.timeline, "both waveforms, turns, interruptions")
+
+
+@contextmanager
+def _ending_like_ctrl_c(*names: str) -> Iterator[None]:
+    """Let these signals, which would end the process at once, end the call as Ctrl-C does: with whole files.
+
+    Signals that were ignored (as by nohup) still are.
+
+    Raises:
+        SystemExit: with the exit code that shells expect, in place of `KeyboardInterrupt`.
+    """
+    received: list[int] = []
+
+    def end(number: int, _: FrameType | None) -> None:
+        received.append(number)
+        signal.raise_signal(signal.SIGINT)
+
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:  # Ctrl-C is ignored or somebody else's: so are these
+        numbers = []
+    before = {number: signal.signal(number, end) for number in numbers if signal.getsignal(number) is signal.SIG_DFL}
     try:
-        reason = trio.run(making.run, clock=clock, restrict_keyboard_interrupt_to_checkpoints=True)
+        yield
+    except BaseException:
+        if received:
+            raise SystemExit(128 + received[0]) from None
+        raise
     finally:
-        with suppress(BrokenPipeError):
-            making.finish()
-    return 0 if reason.kind in ("closed", "hangup") else BROKEN
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _virtual_clock() -> trio.abc.Clock:
-    from trio.testing import MockClock
+    from trio.testing import MockClock  # not above: it imports pytest, where there is one
 
     return MockClock(autojump_threshold=0)

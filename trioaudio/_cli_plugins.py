@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import re
+import shutil
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 
 from ._errors import PluginError
@@ -12,6 +15,9 @@ from ._plugins import PluginInfo, list_plugins, load_model, load_source
 from .abc import AnyPlugin
 
 Row = Sequence[str]
+
+NARROWEST = 24
+"""What a last column has at least, in a terminal however narrow."""
 
 
 def show_plugins(name: str | None, write: Callable[[str], None]) -> int:
@@ -36,9 +42,9 @@ def _overview() -> Iterator[str]:
     for kind in ("source", "model"):
         rows = [_row(info) for info in plugins if info.kind == kind]
         yield f"{kind}s" if rows else f"no {kind}s are installed"
-        yield from _table(("name", "from", "extra", "what it is"), rows)
+        yield from _table(rows)
         yield ""
-    yield "trioaudio plugins NAME shows the options of one; open it with NAME:VALUE?option=value"
+    yield "'trioaudio plugins NAME' shows the options of one: NAME:VALUE?option=value"
 
 
 def _row(info: PluginInfo) -> Row:
@@ -61,22 +67,31 @@ def _details(name: str) -> Iterator[str]:
 
 def _description(info: PluginInfo, plugin: AnyPlugin) -> Iterator[str]:
     options = describe(plugin.open)
-    yield f"{info.kind} {info.name}: {_summary(plugin)}"
+    yield f"{info.kind} {info.name}"
+    yield from _table([(_summary(plugin),)])
     yield ""
-    yield f"from     {_package(info)} ({info.entry_point})"
-    yield f"extra    {_extra(info, plugin)}{_remedy(info, plugin)}"
-    yield f"clock    {'real or virtual: --fast works' if plugin.virtual else 'real only: --fast is refused'}"
-    yield f"example  --{info.kind} '{_example(info.name, options)}'"
+    facts = [
+        ("from", f"{_package(info)} ({info.entry_point})"),
+        ("extra", _extra(info, plugin) + _remedy(info, plugin)),
+        ("clock", "real or virtual: --fast works" if plugin.virtual else "real only: --fast is refused"),
+        ("example", f"--{info.kind} '{_example(info.name, options)}'"),
+    ]
+    yield from _table(facts)
     yield ""
     yield "options" if options else "no options"
-    yield from _table(("name", "type", "default", "environment", "what it is"), [_option_row(option) for option in options])
+    yield from _table([row for option in options for row in _option_rows(option)])
     yield ""
 
 
-def _option_row(option: OptionInfo) -> Row:
-    default = "required" if option.required else option.default
-    notes = [note for note, holds in (("after the colon", option.positional), ("secret", option.secret)) if holds]
-    return option.name, option.type, default, option.env or "", "; ".join(filter(None, (option.help.rstrip("."), *notes)))
+def _option_rows(option: OptionInfo) -> Iterator[Row]:
+    """What may be written, then what it means."""
+    default = f" (default {option.default})" if option.default else ""
+    required, positional, secret = option.required, option.positional, option.secret
+    notes = [note for note, holds in (("required", required), ("after the colon", positional), ("secret", secret)) if holds]
+    environment = [f"or in the environment variable {option.env}"] if option.env else []
+    yield option.name, ", ".join([option.type + default, *notes, *environment])
+    if option.help:
+        yield "", option.help.rstrip(".")
 
 
 def _example(name: str, options: list[OptionInfo]) -> str:
@@ -117,15 +132,22 @@ def _remedy(info: PluginInfo, plugin: AnyPlugin) -> str:
 
 
 def _summary(plugin: AnyPlugin) -> str:
-    return (inspect.getdoc(plugin.open) or "(no description)").partition("\n")[0]
+    """The first sentence of its docstring."""
+    paragraph = (inspect.getdoc(plugin.open) or "(no description)").partition("\n\n")[0]
+    return re.split(r"(?<=\.)\s", paragraph, maxsplit=1)[0]
 
 
-def _one_line(exc: Exception) -> str:
-    return " ".join(str(exc).split())
+def _one_line(what: object) -> str:
+    return " ".join(str(what).split())
 
 
-def _table(heads: Row, rows: list[Row]) -> Iterator[str]:
-    """Lines of a table, columns as wide as their widest cell; nothing when there are no rows."""
-    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
-    for row in (heads, *rows) if rows else ():
-        yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+def _table(rows: Sequence[Row]) -> Iterator[str]:
+    """Lines of a table: columns as wide as their widest cell, the last one wrapped to what the terminal leaves it."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
+    left = 2 + sum(width + 2 for width in widths)
+    room = max(NARROWEST, shutil.get_terminal_size().columns - left)
+    for *cells, last in rows:
+        start = "  " + "".join(cell.ljust(width + 2) for cell, width in zip(cells, widths, strict=True))
+        for line in textwrap.wrap(_one_line(last), room, break_long_words=False, break_on_hyphens=False) or [""]:
+            yield start + line
+            start = " " * left
