@@ -111,7 +111,7 @@ class Channel(Emitter):
     async def send_audio(self, audio: AudioInput) -> None:
         """Say audio without opening a turn: it belongs to an implicit one, which ends when it has been dry for 500 ms.
 
-        Arguments, errors and cancellation as for `Turn.send`. After an interruption a new implicit turn begins: stale and
+        Arguments, errors, checkpoint and cancellation as for `Turn.send`. After an interruption a new implicit turn begins: stale and
         fresh audio cannot be told apart without an id, so a producer that must know opens a turn.
         """
         frame = as_frame(audio, self.output_format)
@@ -419,9 +419,10 @@ async def start_channel(
 ) -> Channel:
     """Open a channel whose life is the nursery's instead of a block's; it ends with `Channel.close` or with the nursery.
 
-    Arguments as for `open_channel`; what would leave the block there, leaves through ``nursery`` here.
+    Arguments as for `open_channel`. What cannot be opened raises here, as there; what would leave the block later, leaves
+    through ``nursery``.
 
-    Checkpoint: yes.
+    Checkpoint: yes. On cancel: nothing is left open.
     """
     opening = partial(open_channel, source, on=on, record=record, instruments=instruments, limits=limits, timeouts=timeouts)
     channel: Channel = await nursery.start(_live_in, opening, name="trioaudio channel")

@@ -71,22 +71,32 @@ class Model(ABC):
         raise trio.WouldBlock
 
     async def commit(self) -> None:
-        """The caller's utterance is complete: answer it. Capability ``commit``."""
+        """The caller's utterance is complete: answer it. Capability ``commit``.
+
+        Checkpoint: yes. On cancel: as for `append`.
+
+        Raises:
+            CapabilityError: the model cannot.
+            trio.BrokenResourceError: the connection failed.
+        """
         raise self._cannot("commit")
 
     async def cancel(self) -> None:
-        """Stop the answer that is being made, if any. Capability ``cancel``."""
+        """Stop the answer that is being made, if any. Capability ``cancel``. Checkpoint and errors as for `commit`."""
         raise self._cannot("cancel")
 
     async def truncate(self, item_id: str, heard: int) -> None:
         """Tell the model that of this item ``heard`` samples (of its output format) were heard and the rest never will be.
 
-        Capability ``truncate``.
+        Capability ``truncate``. Checkpoint and errors as for `commit`.
         """
         raise self._cannot("truncate")
 
     async def send_text(self, text: str) -> None:
-        """Let the caller's words reach the model as text, and have them answered. Capability ``text``."""
+        """Let the caller's words reach the model as text, and have them answered. Capability ``text``.
+
+        Checkpoint and errors as for `commit`.
+        """
         raise self._cannot("text")
 
     def _cannot(self, capability: str) -> CapabilityError:

@@ -39,10 +39,15 @@ class Ledger:
     """What became of a turn's samples so far: ``accepted == queued + sent + dropped`` and ``sent == heard + unheard`` (law 1)."""
 
     accepted: int
+    """Given to the turn."""
     queued: int
+    """Waiting to be handed over."""
     sent: int
+    """Handed over to the far end."""
     dropped: int
+    """Never handed over, and never will be."""
     heard: int
+    """Sounded in the far party's ear, as far as is known."""
     flushed: int
     """Handed over, but never heard: the far end was told to forget it."""
     late: int
@@ -89,9 +94,12 @@ class ChannelStatistics:
     refused_ms: float = 0.0
     """Audio past ``max_turn``, refused."""
     turns: int = 0
+    """Turns begun."""
     interruptions: int = 0
+    """Interruptions that stopped a turn."""
     late_reports: int = 0
     """Position reports of audio that was already flushed, ignored."""
     control_events: int = 0
+    """Events that came from the far party: keys, commits, wishes; not its position reports."""
     lagged_events: int = 0
     """Events that slow subscribers missed."""

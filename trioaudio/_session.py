@@ -66,7 +66,8 @@ class TranscriptLine:
 class Session(Emitter):
     """A channel coupled to a model; made by `open_session`.
 
-    Emits the channel's events (but audio), `Status`, and every event of the model under its dotted name.
+    ``channel`` and ``agent`` are what it was opened with; ``input_format`` is what the model hears, ``output_format`` what it
+    speaks. Emits the channel's events (but audio), `Status`, and every event of the model under its dotted name.
     """
 
     def __init__(self, channel: Channel, model: Model, agent: Agent, limits: Limits, timeouts: Timeouts) -> None:
@@ -104,7 +105,7 @@ class Session(Emitter):
         return interruption
 
     def commit(self) -> None:
-        """The caller's utterance is complete: let the model answer."""
+        """The caller's utterance is complete: let the model answer. A model that cannot is reported as a `Fault`."""
         self._command(self._model.commit)
 
     @property
@@ -113,7 +114,7 @@ class Session(Emitter):
         return self.channel.muted
 
     def mute(self, muted: bool = True) -> None:
-        """Let the model hear silence instead of the caller."""
+        """Let the model hear silence instead of the caller; as `Channel.mute`, so listeners and the recording do too."""
         self.channel.mute(muted)
 
     def unmute(self) -> None:
@@ -121,7 +122,9 @@ class Session(Emitter):
         self.channel.mute(False)
 
     async def send_text(self, text: str) -> None:
-        """Say something to the model in text, on the caller's behalf; it answers. Checkpoint: yes.
+        """Say something to the model in text, on the caller's behalf; it answers.
+
+        Checkpoint: yes. On cancel: the model may be told all the same.
 
         Raises:
             CapabilityError: the model takes no text.

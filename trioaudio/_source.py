@@ -114,5 +114,8 @@ class Source(ABC):
         await trio.lowlevel.checkpoint()
 
     async def hang_up(self) -> None:
-        """Say goodbye in the far end's own way, if it has one. Called once, when the channel closes; runs under a deadline."""
+        """Say goodbye in the far end's own way, if it has one. Called once, when the channel closes; runs under a deadline.
+
+        Checkpoint: yes. May raise `trio.BrokenResourceError`: then nobody is there to say goodbye to.
+        """
         await trio.lowlevel.checkpoint()
