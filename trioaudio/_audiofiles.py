@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -166,8 +167,9 @@ def _wav_header(format: AudioFormat, num_bytes: int) -> bytes:
 def _private(path: Path) -> int:
     """A descriptor of a new, empty file that only its owner can read: a call is nobody else's business."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
-    with suppress(OSError, AttributeError):  # not every file system has modes; a file that was there before keeps its own otherwise
-        os.fchmod(descriptor, 0o600)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):  # the mode of a device, such as /dev/null, is everybody's business
+        with suppress(OSError, AttributeError):  # not every file system has modes; a file that was there before keeps its own otherwise
+            os.fchmod(descriptor, 0o600)
     return descriptor
 
 
