@@ -191,10 +191,10 @@ class Picture:
 
     def _lost(self) -> None:
         turns = self._story.turns
-        for turn, later in zip(turns, [*turns[1:], None], strict=True):
+        next_starts = [*(turn.start for turn in turns[1:]), self._length]
+        for turn, next_start in zip(turns, next_starts, strict=False):  # one start too many when there are no turns
             if turn.lost and turn.end is not None:
-                end = min(turn.end + turn.lost, self._length, later.start if later else self._length)
-                self._hatch(self._x(turn.end), self._x(end))
+                self._hatch(self._x(turn.end), self._x(min(turn.end + turn.lost, next_start)))
 
     def _hatch(self, left: float, right: float) -> None:
         """Slanted lines where the rest of a turn would have been."""
