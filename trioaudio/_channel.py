@@ -295,6 +295,7 @@ class Channel(Emitter):
         try:
             await self._served(self._playback.run)
         finally:
+            self._playout.settle_unflushed()
             self._spoken.set()
 
     async def _listen(self) -> None:

@@ -372,6 +372,11 @@ class Playout:
         for settlement in list(self._settlements):
             await settlement.done.wait()
 
+    def settle_unflushed(self) -> None:
+        """The playback task has failed: nobody will flush any more, so the estimates stand."""
+        for settlement in [s for s in self._settlements if not s.begun]:
+            self.settle_now(settlement)
+
     def settle_all(self) -> None:
         """The channel ends: the estimates stand."""
         for settlement in list(self._settlements):

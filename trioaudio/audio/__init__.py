@@ -23,6 +23,7 @@ from ._format import Encoding as Encoding
 from ._format import parse_format as parse_format
 from ._frame import Frame as Frame
 from ._framing import Framer as Framer
+from ._playhead import Playhead as Playhead
 from ._ratio import rate_ratio as rate_ratio
 
 if TYPE_CHECKING:
