@@ -20,10 +20,11 @@ import trio.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trioaudio import AudioFileError, FormatError
+from trioaudio import AudioFileError, FormatError, open_channel
 from trioaudio._recording import Recording
+from trioaudio.abc import Buffering, Paced
 from trioaudio.audio import MULAW_8K, PCM16_8K, PCM16_16K, PCM16_24K, AudioFormat, Frame
-from trioaudio.testing import run_virtual
+from trioaudio.testing import ScriptedFarEnd, run_virtual
 
 Mono: TypeAlias = npt.NDArray[np.int16]
 
@@ -378,6 +379,49 @@ class TestAnyCall:
         recording.caller_heard(pcm(said, format=stereo), BEGAN)
         recording.finish_now(BEGAN + 1)
         assert sides(path)[0][:4].tolist() == [200, -32_768, 32_767, 7]
+
+
+class TestACallOfAChannel:
+    """``open_channel(record=...)``: the file holds what an ear heard that shares no arithmetic with the channel."""
+
+    @pytest.mark.parametrize(
+        "far_end",
+        [
+            lambda: ScriptedFarEnd(Buffering(lead=5.0, ear=True), format=PCM16_8K),
+            lambda: ScriptedFarEnd(Buffering(lead=1.5, reports=True), format=PCM16_8K, report_every=0.1),
+            lambda: ScriptedFarEnd(Paced(can_clear=True, ear=True), format=PCM16_8K),
+        ],
+        ids=["fed far ahead", "reports", "paced"],
+    )
+    def test_is_recorded_as_its_ear_heard_it(self, path: Path, far_end: Callable[[], ScriptedFarEnd]) -> None:
+        said, answer = noise(2 * SECOND, 1), noise(8 * SECOND, 2)
+
+        async def call() -> tuple[float, ScriptedFarEnd]:
+            caller = far_end()
+            async with open_channel(caller.source, record=path) as channel:
+                began = trio.current_time()
+                caller.speak(pcm(said))
+                with channel.turn("first") as turn:
+                    turn.send_nowait(pcm(answer[: 6 * SECOND]))
+                    await trio.sleep(2.3)
+                    channel.interrupt()
+                await trio.sleep(0.1)
+                with channel.turn("second") as turn:
+                    turn.send_nowait(pcm(answer[6 * SECOND :]))
+                    turn.end()
+                    await turn.wait_played()
+                await trio.sleep(1)
+            return began, caller
+
+        began, caller = run_virtual(call)
+        left, right = sides(path)
+        heard = np.zeros_like(right)
+        for sounding in caller.ear.schedule:
+            start = round((sounding.start - began) * RATE)
+            heard[start : start + sounding.frame.num_samples] = sounding.frame.pcm[:, 0]
+        assert np.count_nonzero(heard) > 4 * SECOND
+        assert np.array_equal(right, heard)
+        assert said.tobytes() in left.tobytes()
 
 
 class TestThePause:
