@@ -20,13 +20,14 @@ import trio
 from trio.lowlevel import ParkingLot, enable_ki_protection
 
 from ._counters import Counters
-from ._epoch import Epoch, Held
+from ._epoch import Epoch
 from ._events import AudioDropped, Event, TurnInterrupted, TurnPlayed, TurnStarted
 from ._instruments import Instruments
 from ._limits import Limits, Timeouts
+from ._outbox import Outbox
 from ._settlement import Interruption, Settlement
 from ._turn import Turn
-from .abc import Paced, Played, Source
+from .abc import FarEnd, Paced, Played, Source
 from .audio import PTIME, AudioFormat, Frame
 from .audio._playhead import Playhead
 
@@ -49,29 +50,32 @@ class Playout:
     def __init__(
         self, source: Source, limits: Limits, timeouts: Timeouts, emit: Callable[[Event], object], instruments: Instruments
     ) -> None:
-        self.format, self.far_end = source.output_format, source.far_end
-        self.limits, self.timeouts = limits, timeouts
+        self.format: AudioFormat = source.output_format
+        self.far_end: FarEnd = source.far_end
+        self.limits: Limits = limits
+        self.timeouts: Timeouts = timeouts
         self._emit, self._instruments = emit, instruments
         self._lead = max(self.far_end.lead, PTIME)
         self._cut = isinstance(self.far_end, Paced) or not self.far_end.can_clear
         self._chunk = PTIME if self._cut else BUFFERED_CHUNK
-        self.space, self.settle = ParkingLot(), ParkingLot()
-        self.epoch = self._new_epoch(0, trio.current_time())
+        self.space: ParkingLot = ParkingLot()
+        self.settle: ParkingLot = ParkingLot()
+        self.epoch: Epoch = self._new_epoch(0, trio.current_time())
         self._live: deque[Turn] = deque()  # begun, and not known to be heard
         self._current: Turn | None = None
         self._implicit: Turn | None = None
         self._settlements: list[Settlement] = []
-        self.clears = 0
+        self.clears: int = 0
         self._handed = 0  # samples handed over since the last clear
         self.last_sent_at: float | None = None
         self.dry: trio.CancelScope | None = None  # around the playback task's wait for more audio
         self.settle_later: Callable[[Settlement], None] = self.settle_now
         self._closed_by: Callable[[], Exception] | None = None
-        self.far_end_gone = False
+        self.far_end_gone: bool = False
         self._past = Counters()
 
     def _new_epoch(self, number: int, horizon: float) -> Epoch:
-        return Epoch(number, Playhead(self.format.rate, self._lead, horizon))
+        return Epoch(number, Outbox(joins=self._cut), Playhead(self.format.rate, self._lead, horizon))
 
     # ---- what producers do
 
@@ -119,41 +123,18 @@ class Playout:
             self.space.unpark()
 
     def enqueue(self, turn: Turn, epoch: Epoch, frame: Frame) -> None:
-        """Queue accepted audio, cut to what the far end takes."""
-        whole = turn._chunk
-        if frame.num_samples == whole and turn._rest is None:
-            turn._queued += whole
-            epoch.frames_send.send_nowait((turn, frame))
-            return
-        playing = any(turn._queued for turn in self._live)
+        """Queue accepted audio."""
         turn._queued += frame.num_samples
-        if turn._rest is not None:
-            frame, turn._rest = turn._rest.joined(frame), None
-        for piece in frame.split(whole):
-            if self._cut and piece.num_samples < whole and (playing or frame.num_samples > whole):
-                turn._rest = piece  # a short end waits for more, while there is other audio to play
-            else:
-                epoch.frames_send.send_nowait((turn, piece))
+        epoch.outbox.put(turn, frame)
 
     def chunk_samples(self, format: AudioFormat) -> int:
         """What the far end takes at a time, in samples of ``format``."""
         return round(self._chunk * format.rate)
 
-    def take_rest(self, epoch: Epoch) -> Held | None:
-        """The short end of the current turn, since there is nothing else to play; None if there is none."""
-        turn = self._current
-        if turn is None or turn._epoch is not epoch or turn._rest is None:
-            return None
-        rest, turn._rest = turn._rest, None
-        return turn, rest
-
     def turn_ended(self, turn: Turn, epoch: Epoch) -> None:
-        """No more will come for this turn: let its last samples and its converter's tail out."""
-        if turn._rest is not None:
-            epoch.frames_send.send_nowait((turn, turn._rest))
-            turn._rest = None
+        """No more will come for this turn: let its converter's tail out."""
         if turn._converter is not None and turn._accepted:
-            epoch.frames_send.send_nowait((turn, None))
+            epoch.outbox.put(turn, None)
         self.space.unpark_all()
         self.settle.unpark_all()
         self.retime()
@@ -172,9 +153,8 @@ class Playout:
 
     def begin(self, turn: Turn) -> None:
         """The first audio of a turn is about to be handed over. A listener may interrupt: so before the door, never after it."""
-        if not turn._started:
-            turn._started = True
-            self._emit(TurnStarted(turn.item_id))
+        turn._started = True
+        self._emit(TurnStarted(turn.item_id))
 
     @enable_ki_protection
     def handed_over(self, epoch: Epoch, turn: Turn, num_samples: int, wire: Frame, now: float) -> None:
@@ -183,12 +163,13 @@ class Playout:
             epoch.base = self._handed
         if turn._first is None:
             turn._first = epoch.playhead.sent
-        start = epoch.playhead.hand_over(wire.num_samples, now)
+        wire_samples = wire.num_samples
+        start = epoch.playhead.hand_over(wire_samples, now)
         epoch.held = turn._wire = None
         turn._sent += num_samples
         turn._queued -= num_samples
-        turn._wire_sent += wire.num_samples
-        self._handed += wire.num_samples
+        turn._wire_sent += wire_samples
+        self._handed += wire_samples
         self.last_sent_at = now
         if self._instruments:
             self._instruments.agent_sent(wire, start, epoch.number)
@@ -275,7 +256,7 @@ class Playout:
     def _shut(self, turn: Turn) -> None:
         turn._over = True
         turn._dropped += turn._queued
-        turn._queued, turn._rest, turn._wire = 0, None, None
+        turn._queued, turn._wire = 0, None
         turn._scope.cancel("the turn was interrupted")
 
     def _must_clear(self, epoch: Epoch, silent_since: float) -> bool:

@@ -59,7 +59,6 @@ class Turn:
         """Of the audio it is given, and of the samples its ledger and receipts count."""
         self._accepted = self._queued = self._sent = self._dropped = self._flushed = self._late = self._refused = 0
         self._chunk = playout.chunk_samples(format)
-        self._rest: Frame | None = None  # a short end of a chunk, kept back for more while other audio plays: still queued
         self._wire: Frame | None = None  # held and converted, not handed over: a converter must not see a frame twice
         self._first: int | None = None  # position in the epoch's playhead of its first sample
         self._wire_sent = 0
