@@ -1,72 +1,120 @@
 """Realtime audio channels on Trio: phone calls, browsers and rooms, joined to realtime speech models.
 
 The floors, from the ground up: errors, ``audio`` (pure), events, ``abc`` (contracts), playout, plugins, channel, session.
+
+A name is loaded when it is first asked for. The command begins with this module, and so hears Ctrl-C from its first
+milliseconds on, while the rest is being loaded.
 """
 
-from ._agent import Agent as Agent
-from ._channel import Channel as Channel
-from ._channel import open_channel as open_channel
-from ._channel import start_channel as start_channel
-from ._errors import AudioFileError as AudioFileError
-from ._errors import CapabilityError as CapabilityError
-from ._errors import ControlOverflowError as ControlOverflowError
-from ._errors import FormatError as FormatError
-from ._errors import LocalProtocolError as LocalProtocolError
-from ._errors import MissingExtraError as MissingExtraError
-from ._errors import OptionError as OptionError
-from ._errors import PluginError as PluginError
-from ._errors import ProtocolError as ProtocolError
-from ._errors import RemoteProtocolError as RemoteProtocolError
-from ._errors import SubscriberLagged as SubscriberLagged
-from ._errors import TrioAudioError as TrioAudioError
-from ._errors import TurnInterruptedError as TurnInterruptedError
-from ._events import AppEvent as AppEvent
-from ._events import Audio as Audio
-from ._events import AudioDropped as AudioDropped
-from ._events import Closed as Closed
-from ._events import Commit as Commit
-from ._events import Dtmf as Dtmf
-from ._events import Event as Event
-from ._events import Fault as Fault
-from ._events import Hangup as Hangup
-from ._events import Interrupt as Interrupt
-from ._events import Mute as Mute
-from ._events import SpeechStarted as SpeechStarted
-from ._events import SpeechStopped as SpeechStopped
-from ._events import Status as Status
-from ._events import TurnInterrupted as TurnInterrupted
-from ._events import TurnPlayed as TurnPlayed
-from ._events import TurnStarted as TurnStarted
-from ._inbox import InboundAudio as InboundAudio
-from ._limits import Limits as Limits
-from ._limits import Timeouts as Timeouts
-from ._model_events import AudioDelta as AudioDelta
-from ._model_events import AudioDone as AudioDone
-from ._model_events import InputCommitted as InputCommitted
-from ._model_events import InputSpeechStarted as InputSpeechStarted
-from ._model_events import InputSpeechStopped as InputSpeechStopped
-from ._model_events import InputTranscript as InputTranscript
-from ._model_events import InputTranscriptDelta as InputTranscriptDelta
-from ._model_events import ItemTruncated as ItemTruncated
-from ._model_events import ModelEvent as ModelEvent
-from ._model_events import OutputTranscript as OutputTranscript
-from ._model_events import OutputTranscriptDelta as OutputTranscriptDelta
-from ._model_events import ResponseCreated as ResponseCreated
-from ._model_events import ResponseDone as ResponseDone
-from ._model_events import ResponseInterrupted as ResponseInterrupted
-from ._model_events import SessionCreated as SessionCreated
-from ._model_events import SessionError as SessionError
-from ._model_events import TextDelta as TextDelta
-from ._model_events import TextDone as TextDone
-from ._receipts import ChannelStatistics as ChannelStatistics
-from ._receipts import CloseReason as CloseReason
-from ._receipts import Ledger as Ledger
-from ._receipts import TurnReceipt as TurnReceipt
-from ._session import Session as Session
-from ._session import SessionEnd as SessionEnd
-from ._session import TranscriptLine as TranscriptLine
-from ._session import converse as converse
-from ._session import open_session as open_session
-from ._settlement import Interruption as Interruption
-from ._subscription import Subscription as Subscription
-from ._turn import Turn as Turn
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._agent import Agent as Agent
+    from ._asyncio_bridge import from_asyncio as from_asyncio
+    from ._channel import Channel as Channel
+    from ._channel import open_channel as open_channel
+    from ._channel import start_channel as start_channel
+    from ._errors import AudioFileError as AudioFileError
+    from ._errors import CapabilityError as CapabilityError
+    from ._errors import ControlOverflowError as ControlOverflowError
+    from ._errors import FormatError as FormatError
+    from ._errors import LocalProtocolError as LocalProtocolError
+    from ._errors import MissingExtraError as MissingExtraError
+    from ._errors import OptionError as OptionError
+    from ._errors import PluginError as PluginError
+    from ._errors import ProtocolError as ProtocolError
+    from ._errors import RemoteProtocolError as RemoteProtocolError
+    from ._errors import SubscriberLagged as SubscriberLagged
+    from ._errors import TrioAudioError as TrioAudioError
+    from ._errors import TurnInterruptedError as TurnInterruptedError
+    from ._events import AppEvent as AppEvent
+    from ._events import Audio as Audio
+    from ._events import AudioDropped as AudioDropped
+    from ._events import Closed as Closed
+    from ._events import Commit as Commit
+    from ._events import Dtmf as Dtmf
+    from ._events import Event as Event
+    from ._events import Fault as Fault
+    from ._events import Hangup as Hangup
+    from ._events import Interrupt as Interrupt
+    from ._events import Mute as Mute
+    from ._events import SpeechStarted as SpeechStarted
+    from ._events import SpeechStopped as SpeechStopped
+    from ._events import Status as Status
+    from ._events import TurnInterrupted as TurnInterrupted
+    from ._events import TurnPlayed as TurnPlayed
+    from ._events import TurnStarted as TurnStarted
+    from ._inbox import InboundAudio as InboundAudio
+    from ._limits import Limits as Limits
+    from ._limits import Timeouts as Timeouts
+    from ._model_events import AudioDelta as AudioDelta
+    from ._model_events import AudioDone as AudioDone
+    from ._model_events import InputCommitted as InputCommitted
+    from ._model_events import InputSpeechStarted as InputSpeechStarted
+    from ._model_events import InputSpeechStopped as InputSpeechStopped
+    from ._model_events import InputTranscript as InputTranscript
+    from ._model_events import InputTranscriptDelta as InputTranscriptDelta
+    from ._model_events import ItemTruncated as ItemTruncated
+    from ._model_events import ModelEvent as ModelEvent
+    from ._model_events import OutputTranscript as OutputTranscript
+    from ._model_events import OutputTranscriptDelta as OutputTranscriptDelta
+    from ._model_events import ResponseCreated as ResponseCreated
+    from ._model_events import ResponseDone as ResponseDone
+    from ._model_events import ResponseInterrupted as ResponseInterrupted
+    from ._model_events import SessionCreated as SessionCreated
+    from ._model_events import SessionError as SessionError
+    from ._model_events import TextDelta as TextDelta
+    from ._model_events import TextDone as TextDone
+    from ._receipts import ChannelStatistics as ChannelStatistics
+    from ._receipts import CloseReason as CloseReason
+    from ._receipts import Ledger as Ledger
+    from ._receipts import TurnReceipt as TurnReceipt
+    from ._session import Session as Session
+    from ._session import SessionEnd as SessionEnd
+    from ._session import TranscriptLine as TranscriptLine
+    from ._session import converse as converse
+    from ._session import open_session as open_session
+    from ._settlement import Interruption as Interruption
+    from ._subscription import Subscription as Subscription
+    from ._turn import Turn as Turn
+else:  # hidden from type checkers, which would otherwise believe in any name
+    _NAMES = {
+        "._agent": "Agent",
+        "._asyncio_bridge": "from_asyncio",
+        "._channel": "Channel open_channel start_channel",
+        "._errors": (
+            "AudioFileError CapabilityError ControlOverflowError FormatError LocalProtocolError MissingExtraError "
+            "OptionError PluginError ProtocolError RemoteProtocolError SubscriberLagged TrioAudioError "
+            "TurnInterruptedError"
+        ),
+        "._events": (
+            "AppEvent Audio AudioDropped Closed Commit Dtmf Event Fault Hangup Interrupt Mute SpeechStarted "
+            "SpeechStopped Status TurnInterrupted TurnPlayed TurnStarted"
+        ),
+        "._inbox": "InboundAudio",
+        "._limits": "Limits Timeouts",
+        "._model_events": (
+            "AudioDelta AudioDone InputCommitted InputSpeechStarted InputSpeechStopped InputTranscript "
+            "InputTranscriptDelta ItemTruncated ModelEvent OutputTranscript OutputTranscriptDelta ResponseCreated "
+            "ResponseDone ResponseInterrupted SessionCreated SessionError TextDelta TextDone"
+        ),
+        "._receipts": "ChannelStatistics CloseReason Ledger TurnReceipt",
+        "._session": "Session SessionEnd TranscriptLine converse open_session",
+        "._settlement": "Interruption",
+        "._subscription": "Subscription",
+        "._turn": "Turn",
+    }
+    _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
+    _ROOMS = ("abc", "audio")
+
+    def __getattr__(name):
+        if name in _ROOMS:
+            return _import_module(f".{name}", __name__)
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(_import_module(_HOMES[name], __name__), name)
+        return value
+
+    def __dir__():
+        return sorted({*globals(), *_HOMES, *_ROOMS})
