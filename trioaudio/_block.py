@@ -49,7 +49,7 @@ class Block:
                 await begun.event.wait()
                 with self._body:
                     yield
-            except BaseException as exc:  # noqa: BLE001 - held only until the nursery has closed; raised again below
+            except BaseException as exc:  # noqa: ASYNC103, BLE001 - held only until the nursery has closed; raised again below
                 body_error = exc
             close()
         if self._errors:

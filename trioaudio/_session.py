@@ -163,7 +163,7 @@ class Session(Emitter):
     def _status(self, status: Literal["connecting", "connected", "closed"], detail: str = "") -> None:
         self._dispatch.emit(Status(status, detail))
 
-    async def _live(self, task_status: trio.TaskStatus[None]) -> None:
+    async def _live(self, task_status: trio.TaskStatus[None]) -> None:  # noqa: ASYNC128 - `_work` tells
         """The whole life of the session: its workers end first, those who listen to it after them."""
         async with trio.open_nursery() as listeners:
             self._dispatch.start(lambda run, title: listeners.start_soon(run, name=title))

@@ -63,7 +63,7 @@ def check_source(open_pair: OpenSourcePair, *, clock: ClockName = "virtual", rai
 
 
 @SOURCES.check()
-async def declares_what_it_is(bench: SourceBench) -> None:
+async def declares_what_it_is(bench: SourceBench) -> None:  # noqa: ASYNC124 - awaited like every check
     """Its formats are `AudioFormat`, its far end is `Paced` or `Buffering`, with a lead that is a number of seconds."""
     source = bench.source
     for name in ("input_format", "output_format"):
