@@ -133,7 +133,7 @@ async def cancelled_receive_loses_nothing(bench: SourceBench) -> None:
         nursery.start_soon(speak)
         deadline = trio.current_time() + PATIENCE
         while trio.current_time() < deadline and not (said and len(bench.received_sound) >= len(said)):
-            with trio.CancelScope(deadline=trio.current_time() + rng.choice((-1, 0, 0.003, 0.011))):
+            with trio.CancelScope(deadline=trio.current_time() + rng.choice((-1, 0, 0.0005, 0.003, 0.011))):
                 bench.received.append(await bench.source.receive())
             await trio.sleep(0.001)
     require_same(

@@ -32,6 +32,21 @@ def joined(frames: Iterable[Frame]) -> bytes:
     return b"".join(frame.data for frame in frames)
 
 
+def as_bytes(audio: object) -> bytes:
+    """The encoded bytes of audio in any of the forms in which a far end may say what it has heard.
+
+    Raises:
+        TypeError: it is no audio.
+    """
+    if isinstance(audio, Frame):
+        return audio.data
+    if isinstance(audio, bytes | bytearray | memoryview):
+        return bytes(audio)
+    if isinstance(audio, Iterable):
+        return joined(audio)
+    raise TypeError(f"heard() returned {audio!r}; return all the audio heard so far: bytes, a Frame, or frames")
+
+
 def without_silence(data: bytes, format: AudioFormat) -> bytes:
     """What is left when the silence that a line adds of its own is taken out."""
     samples = np.frombuffer(data, np.uint8).reshape(-1, format.sample_bytes)

@@ -12,7 +12,7 @@ from .. import Event
 from ..abc import Paced, Played, Source
 from ..audio import PTIME, Frame
 from ._kit import NotChecked, do, until, verbs_missing
-from ._noise import frames_of, joined, noise, without_silence
+from ._noise import as_bytes, frames_of, joined, noise, without_silence
 
 SourcePair: TypeAlias = tuple[Source, object]
 OpenSourcePair: TypeAlias = Callable[[], AbstractAsyncContextManager[SourcePair]]
@@ -25,7 +25,9 @@ class SourceBench:
     """A source, its far end, and what has been received from it so far."""
 
     def __init__(self, source: Source, far: object, open_pair: OpenSourcePair) -> None:
-        self.source, self.far, self.open_pair = source, far, open_pair
+        self.source: Source = source
+        self.far: object = far
+        self.open_pair: OpenSourcePair = open_pair
         self.received: list[Frame | Event] = []
         self.ended_by: BaseException | None = None
 
@@ -121,7 +123,7 @@ class SourceBench:
         Raises:
             TypeError: its verb ``heard`` returns something that is no audio.
         """
-        return without_silence(_as_bytes(await self.do("heard")), self.source.output_format)
+        return without_silence(as_bytes(await self.do("heard")), self.source.output_format)
 
     async def wait_heard(self, sound: bytes) -> bytes:
         """Wait until that much has been heard; what has."""
@@ -147,16 +149,6 @@ class SourceBench:
             await self.let_speak(0.2)
         if not await until(lambda: self.frames, 1.0) and not self.can("speak"):
             raise NotChecked("the far end cannot speak, and sends no audio of its own accord")
-
-
-def _as_bytes(audio: object) -> bytes:
-    if isinstance(audio, Frame):
-        return audio.data
-    if isinstance(audio, (bytes, bytearray, memoryview)):
-        return bytes(audio)
-    if isinstance(audio, Iterable):
-        return joined(audio)
-    raise TypeError(f"the far end's heard() returned {audio!r}; return the audio it has heard so far: bytes, a Frame, or frames")
 
 
 @asynccontextmanager

@@ -25,6 +25,8 @@ from ._watchdog import Watchdog
 Scenario: TypeAlias = Callable[[], Awaitable[object]]
 Law: TypeAlias = Callable[[], object]
 
+LONGEST = 60.0
+"""Seconds after the cancellation at which a scenario that goes on is ended by force."""
 SLACK = 0.05
 """Seconds that closing may take beyond its timeout: timers have phases, and real clocks are late."""
 
@@ -124,7 +126,7 @@ class _Sweep:
     def _run(self, executioner: _Executioner) -> BaseException | None:
         try:
             if self.clock == "virtual":
-                watchdog = Watchdog(executioner.end_by_force)
+                watchdog = executioner.watchdog = Watchdog(executioner.end_by_force)
                 run_virtual(executioner.lead, self.scenario, seed=self.seed, instruments=[watchdog, executioner])
             else:
                 with scheduled_by(self.seed):
@@ -153,6 +155,7 @@ class _Executioner(trio.abc.Instrument):
     laws: tuple[Law, ...]
     everybody: bool
     steps: int = 0
+    watchdog: Watchdog | None = None
     _body: trio.lowlevel.Task | None = None
     _scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     _cancelling: bool = False
@@ -191,7 +194,7 @@ class _Executioner(trio.abc.Instrument):
     def end_by_force(self, why: str) -> None:
         """It stands still: note it, and end it."""
         if self._body is not None:
-            self._broken.append(why)
+            self._broken = self._broken or [why]
             self._scope.cancel(why)
 
     def task_scheduled(self, task: trio.lowlevel.Task) -> None:
@@ -200,6 +203,8 @@ class _Executioner(trio.abc.Instrument):
 
     def _cancel(self) -> None:
         self._cancelled_at = trio.current_time()
+        if self.watchdog is not None:
+            self.watchdog.give_up_at = self._cancelled_at + LONGEST
         self._cancelling = True
         self._scope.cancel(f"cancel_sweep, checkpoint {self.n}")
         self._cancelling = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import trio
@@ -13,32 +14,35 @@ PATIENCE = 20_000
 
 
 class Watchdog(trio.abc.Instrument):
-    """Tells when a run stands still, so that who guards it can cancel it; shields are torn down for that.
+    """Tells when a run stands still, or goes on for too long, so that who guards it can cancel it; shields are torn down for that.
 
     Args:
-        on_standstill: told what is wrong.
-        awake: whether it watches; a real clock stands still for good reasons.
+        on_trouble: told what is wrong; again and again, if it does not end.
     """
 
-    def __init__(self, on_standstill: Callable[[str], object], *, awake: bool = True) -> None:
-        self._on_standstill, self._awake = on_standstill, awake
+    def __init__(self, on_trouble: Callable[[str], object]) -> None:
+        self._on_trouble = on_trouble
         self._idle = self._busy = 0
         self._now = 0.0
+        self.give_up_at: float = math.inf
+        """When it has gone on for too long, in seconds of the Trio clock."""
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
         """Called by Trio."""
         now = trio.current_time()
         self._idle, self._busy, self._now = 0, (self._busy + 1 if now == self._now else 0), now
-        if self._busy == PATIENCE:
+        if self._busy and self._busy % PATIENCE == 0:
             self._bark(f"it spins at {now} s")
+        if now > self.give_up_at:
+            self.give_up_at = now + 1
+            self._bark(f"it still goes on at {now} s, whatever it is told")
 
     def before_io_wait(self, timeout: float) -> None:
         """Called by Trio."""
         self._idle += 1
-        if self._idle == PATIENCE:
+        if self._idle % PATIENCE == 0:
             self._bark(f"it hangs at {trio.current_time()} s: everybody waits, for nothing that could happen")
 
     def _bark(self, why: str) -> None:
-        if self._awake:
-            tear_down_shields()
-            self._on_standstill(why)
+        tear_down_shields()
+        self._on_trouble(why)
