@@ -88,6 +88,7 @@ class WavFile(Source):
         self.length: float | None = audio.duration
         self._end = None if hangup_after is None else audio.num_samples + round(hangup_after * audio.format.rate)
         self._count = 0
+        self._hung_up = False
         self._started_at: float | None = None
         self._due_base = 0.0
         self._ear: _Ear | None = None  # where nobody wants to know what was heard, nobody listens
@@ -105,6 +106,7 @@ class WavFile(Source):
             return fault
         start = self._position(self._count)
         if self._end is not None and start >= self._end:
+            self._hung_up = True
             raise trio.EndOfChannel
         self._count += 1
         return self._cut(start, self._position(self._count))
@@ -123,7 +125,10 @@ class WavFile(Source):
 
         Raises:
             FormatError: the frame is not in the output format.
+            trio.BrokenResourceError: the caller has hung up.
         """
+        if self._hung_up:
+            raise trio.BrokenResourceError("the caller has hung up: nobody hears this any more")
         if frame.format != self.output_format:
             raise FormatError(f"this caller hears {self.output_format}, the frame is {frame.format}; convert it first (audio.Converter)")
         now = self._begin()
