@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import trio
@@ -63,21 +62,3 @@ def memory(format: AudioFormat) -> OpenPair:
         yield source, MemoryVerbs(far)
 
     return open_pair
-
-
-def by_name(opened: AbstractAsyncContextManager[Source], far: object = None) -> AbstractAsyncContextManager[tuple[Source, object]]:
-    """A source that was opened by its plugin, with a far end that can do nothing, or what ``far`` can."""
-
-    @asynccontextmanager
-    async def pair() -> AsyncGenerator[tuple[Source, object], None]:
-        async with opened as source:
-            yield source, far
-
-    return pair()
-
-
-class Transcript:
-    """The far end of a wavfile source: what it has heard is in the file it writes."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path

@@ -126,7 +126,7 @@ class _Attempt(Generic[B]):
 
     async def _judged(self, bench: B) -> Finding:
         if missing := bench.missing(self._check.needs):
-            return self._finding("not checked", f"the far end cannot {' and '.join(missing)}")
+            return self._finding("not checked", f"the other end has no {' and no '.join(f'{verb}()' for verb in missing)}")
         try:
             await self._check.body(bench)
         except Exception as exc:  # noqa: BLE001 - whatever the thing under test raises is the finding
