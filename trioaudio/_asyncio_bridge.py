@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import math
 import threading
 import warnings
 from collections.abc import Awaitable, Callable, Coroutine
@@ -28,6 +27,8 @@ T = TypeVar("T")
 
 LAST_WORDS = 2.0
 """Seconds that asyncio tasks nobody awaits have to end in, once they are cancelled at the end of the run."""
+PATIENCE = 1.0
+"""Real seconds that a virtual clock stands still for one call."""
 
 
 def from_asyncio(fn: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
@@ -41,7 +42,8 @@ def from_asyncio(fn: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, An
     its exceptions. Context variables are copied: ``fn`` sees those of the caller, and what it sets stays with it.
 
     Being in another thread, ``fn`` must not touch a channel, a session, or anything else of Trio's: it returns what it found, and
-    its caller acts on it. On a virtual clock no time passes while it runs.
+    its caller acts on it. On a virtual clock no time passes while it runs; one that takes longer than a real second counts as
+    hanging, and the clock goes on without it.
 
     Args:
         fn: what an asyncio program would await: an ``async def``, or anything callable that returns an awaitable.
@@ -82,6 +84,7 @@ class _Loop(Protocol):
     """What is needed of an asyncio event loop; anyio calls it the native token."""
 
     def call_soon_threadsafe(self, fn: Callable[[], object], /) -> object: ...
+    def call_later(self, delay: float, fn: Callable[[], object], /) -> object: ...
     def create_task(self, coro: Coroutine[Any, Any, Any], /, *, name: str, context: Context) -> _Task: ...
 
 
@@ -121,7 +124,7 @@ class _Crossing(Generic[T]):
 
     def _abort(self, raise_cancel: Callable[[], NoReturn]) -> trio.lowlevel.Abort:
         self._raise_cancel = raise_cancel
-        self._thread.submit(self._cancel)
+        self._thread.step(self, self._cancel)
         return trio.lowlevel.Abort.FAILED
 
     # ---- in the asyncio thread
@@ -177,13 +180,38 @@ class _Crossing(Generic[T]):
             trio.lowlevel.reschedule(self._waiting, result)
 
 
+class _HeldClock:
+    """Keeps a virtual clock where it is while work is done over there: else it would jump to the next deadline at once."""
+
+    def __init__(self) -> None:
+        self._clock, self._threshold = trio.lowlevel.current_clock(), 0.0
+        self._holders: set[_Crossing[Any]] = set()
+
+    def hold(self, crossing: _Crossing[Any]) -> bool:
+        """Stand still for this call too; False if it is no virtual clock."""
+        if not isinstance(self._clock, _Jumping):
+            return False
+        if not self._holders:
+            self._threshold = self._clock.autojump_threshold
+            self._clock.autojump_threshold = max(self._threshold, PATIENCE)  # not for ever, should the other side be blocked
+        self._holders.add(crossing)
+        return True
+
+    def let_go(self, crossing: _Crossing[Any]) -> None:
+        """No longer stand still for this call."""
+        if crossing in self._holders:
+            self._holders.remove(crossing)
+            if not self._holders and isinstance(self._clock, _Jumping):
+                self._clock.autojump_threshold = self._threshold
+
+
 class _AsyncioThread(trio.abc.Instrument):
     """The asyncio thread of one Trio run, and the calls under way in it."""
 
     def __init__(self) -> None:
         self._token = trio.lowlevel.current_trio_token()
         self._crossings: set[_Crossing[Any]] = set()
-        self._held: tuple[_Jumping, float] | None = None
+        self._clock = _HeldClock()
         self._door = threading.Lock()
         self._side: _Side | None = None
         self._early: list[Callable[[_Side], object]] = []  # what was submitted before the other side was up
@@ -204,18 +232,21 @@ class _AsyncioThread(trio.abc.Instrument):
 
     def add(self, crossing: _Crossing[Any]) -> None:
         """Begin a call."""
-        if not self._crossings:
-            self._hold_clock()
         self._crossings.add(crossing)
-        self.submit(crossing.begin)
+        self.step(crossing, crossing.begin)
+
+    def step(self, crossing: _Crossing[Any], step: Callable[[_Side], object]) -> None:
+        """Have something done over there that will change a call soon; until then a virtual clock waits."""
+        self.submit(step)
+        if self._clock.hold(crossing):
+            self.submit(lambda side: side.loop.call_later(PATIENCE, lambda: self.report(lambda: self._clock.let_go(crossing))))
 
     def discard(self, crossing: _Crossing[Any]) -> bool:
         """A call is over; False if it was over already."""
         if crossing not in self._crossings:
             return False
         self._crossings.remove(crossing)
-        if not self._crossings:
-            self._release_clock()
+        self._clock.let_go(crossing)
         return True
 
     def submit(self, step: Callable[[_Side], object]) -> None:
@@ -241,18 +272,6 @@ class _AsyncioThread(trio.abc.Instrument):
             what = f"asyncio code still runs {LAST_WORDS:g} s after trio.run has ended: it blocks its thread, or ignores its cancellation"
             warnings.warn(what, RuntimeWarning, stacklevel=1)
 
-    def _hold_clock(self) -> None:
-        """Let a virtual clock stand still: it would jump to the next deadline while work is done over there."""
-        clock = trio.lowlevel.current_clock()
-        if isinstance(clock, _Jumping):
-            self._held = clock, clock.autojump_threshold
-            clock.autojump_threshold = math.inf
-
-    def _release_clock(self) -> None:
-        if self._held is not None:
-            clock, threshold = self._held
-            clock.autojump_threshold, self._held = threshold, None
-
     def _ended(self) -> None:
         """The thread has ended before the run has: whoever waits is told, and the next call gets a new one."""
         trio.lowlevel.remove_instrument(self)
@@ -266,9 +285,9 @@ class _AsyncioThread(trio.abc.Instrument):
     # ---- in the asyncio thread
 
     def _run(self) -> None:
-        import anyio  # here, where it takes nobody's time
-
         try:
+            import anyio  # here, where it takes nobody's time
+
             anyio.run(self._serve, backend="asyncio")
         except BaseException as error:
             self._failure = error
