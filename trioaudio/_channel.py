@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
@@ -232,15 +233,13 @@ class Channel(Emitter):
         self.emit(Fault(error, f"the instrument {instrument!r} failed and has been removed"))
 
     def _new_recording(self, path: str | PathLike[str]) -> Recording:
-        from trio.testing import MockClock  # not above: it imports pytest, where there is one
-
         return Recording(
             path,
             input_format=self._source.input_format,
             output_format=self._source.output_format,
             started_at=trio.current_time(),
             on_stopped=lambda error: self.emit(Fault(error, f"the recording {path} has stopped")),
-            inline=isinstance(trio.lowlevel.current_clock(), MockClock),  # a virtual clock does not wait for threads
+            inline=_time_is_virtual(),  # a virtual clock does not wait for threads
         )
 
     def _inbound_dropped(self, seconds: float, first: bool) -> None:
@@ -347,6 +346,12 @@ class Channel(Emitter):
 
     def __repr__(self) -> str:
         return f"<Channel {type(self._source).__name__} {'open' if self._reason is None else self._reason}>"
+
+
+def _time_is_virtual() -> bool:
+    """Whoever has a virtual clock has imported what makes it; importing it here would import pytest too, where there is one."""
+    testing = sys.modules.get("trio.testing")
+    return testing is not None and isinstance(trio.lowlevel.current_clock(), testing.MockClock)
 
 
 def _closed_error(reason: CloseReason) -> Exception:
