@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from testing.broken_sources import BROKEN, LEFT_OPEN, DropsFrames, Make, ReportsBackwards, Sound
+from testing.socket_pair import open_socket_pair
 from testing.source_pairs import memory, scripted
 
 from trioaudio.abc import Buffering, Paced
@@ -78,3 +79,22 @@ def test_a_failure_says_what_is_wrong_and_what_to_do() -> None:
     report = check_source(scripted(ReportsBackwards, report_every=0.1), raise_=False)
     reason = next(finding.reason for finding in report.findings if finding.verdict == "FAILED")
     assert "came after" in reason
+
+
+def test_a_source_with_sockets_is_checked_on_the_real_clock() -> None:
+    quick = ["every method is a checkpoint", "audio in is whole and in order", "hang up ends receive", "failure breaks receive"]
+    assert check_source(open_socket_pair, clock="real", only=quick).passed == quick
+
+
+def test_an_unknown_check_is_refused() -> None:
+    with pytest.raises(ValueError, match="there is no check 'hangs up'; there are 'declares what it is', "):
+        check_source(scripted(), only=["hangs up"])
+
+
+def test_a_pair_that_cannot_be_opened_fails_every_check_and_says_why() -> None:
+    def cannot(far: object) -> Sound:
+        raise OSError("no such device")
+
+    report = check_source(scripted(cannot), raise_=False)
+    assert report.failed[0] == "declares what it is"
+    assert report.findings[0].reason == "opening or closing the pair raised OSError('no such device')"

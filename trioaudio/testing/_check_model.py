@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import get_args
 
@@ -35,7 +35,9 @@ ROUNDING = 0.05
 """Seconds of tolerance for what is measured: timers have phases, and real clocks are late."""
 
 
-def check_model(open_pair: OpenModelPair, *, clock: ClockName = "virtual", raise_: bool = True) -> Report:
+def check_model(
+    open_pair: OpenModelPair, *, clock: ClockName = "virtual", only: Collection[str] | None = None, raise_: bool = True
+) -> Report:
     """Check a model against its contract; the proof that a plugin works.
 
     ```python
@@ -60,6 +62,7 @@ def check_model(open_pair: OpenModelPair, *, clock: ClockName = "virtual", raise
         open_pair: an ``@asynccontextmanager`` function that yields a new model, not started, and its server; called once for
             each check. Without a server: anything, ``None`` say.
         clock: "real" for models with sockets or threads, which do not wait for a virtual clock.
+        only: names of checks to make; all of them unless told otherwise.
         raise_: whether to raise when a check fails.
 
     Returns:
@@ -67,8 +70,9 @@ def check_model(open_pair: OpenModelPair, *, clock: ClockName = "virtual", raise
 
     Raises:
         AssertionError: checks failed; lists all of them.
+        ValueError: there is no check of such a name.
     """
-    report = MODELS.report("check_model", partial(open_bench, open_pair), clock)
+    report = MODELS.report("check_model", partial(open_bench, open_pair), clock, only)
     if raise_:
         report.raise_failures()
     return report

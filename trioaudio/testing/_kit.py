@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Generic, Literal, Protocol, TypeAlias, TypeVar
@@ -71,10 +71,17 @@ class Kit(Generic[B]):
 
         return add
 
-    def report(self, subject: str, open_bench: OpenBench[B], clock: ClockName) -> Report:
-        """Make all checks."""
+    def report(self, subject: str, open_bench: OpenBench[B], clock: ClockName, only: Collection[str] | None = None) -> Report:
+        """Make all checks, or some of them.
+
+        Raises:
+            ValueError: there is no check of such a name.
+        """
+        names = [check.name for check in self.checks]
+        if unknown := set(only or ()) - set(names):
+            raise ValueError(f"there is no check {', '.join(map(repr, unknown))}; there are {', '.join(map(repr, names))}")
         findings: dict[str, Finding] = {}
-        for check in self.checks:
+        for check in (check for check in self.checks if only is None or check.name in only):
             spoilt = [name for name in check.after if name in findings and findings[name].verdict == "FAILED"]
             if spoilt:
                 findings[check.name] = Finding(check.name, check.promise, "not checked", f"{spoilt[0]!r} failed already")

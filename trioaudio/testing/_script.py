@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -72,7 +73,7 @@ class Script:
         starts_after: float = 0.0,
     ) -> None:
         self._answers, self._transcripts = list(answers), list(transcripts)
-        self._greets = greets
+        self._greets, self._responses = greets, itertools.count(1)
         self.speed: float = speed
         self.delay: float = delay
         self.pause: float | None = pause
@@ -179,6 +180,10 @@ class Script:
         """What to do unasked, once."""
         greets, self._greets = self._greets, False
         return self.next_answer() if greets else ()
+
+    def next_response_id(self) -> str:
+        """A name for the answer that begins now."""
+        return f"response-{next(self._responses)}"
 
     def next_transcript(self) -> str | None:
         """What the caller has just said."""

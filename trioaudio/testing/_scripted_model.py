@@ -67,7 +67,6 @@ class ScriptedModel(Model):
         self._end: BaseException | None = None
         self._end_is_known = False
         self._stalled_until = -math.inf
-        self._responses = itertools.count(len(script.connections) * 1000 + 1)
         self._open: list[str] = []  # answers that are being made
         self._heard = 0  # samples of input
         self._quiet_at: float | None = None  # when the caller's utterance ends, if no more sound comes; None between utterances
@@ -167,7 +166,7 @@ class ScriptedModel(Model):
         """An answer, in the order of a real provider, after what it is saying already."""
         start = max(trio.current_time() + self._script.delay, self._busy_until)
         start += MODEL_PHASE if start > trio.current_time() else 0.0
-        response_id = f"response-{next(self._responses)}"
+        response_id = self._script.next_response_id()
         self._open.append(response_id)
         self._schedule(start, ResponseCreated(response_id))
         position = 0.0

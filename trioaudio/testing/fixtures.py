@@ -5,6 +5,7 @@ In your ``conftest.py``: ``pytest_plugins = ["trioaudio.testing.fixtures"]``. A 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -23,7 +24,8 @@ OpenCall: TypeAlias = Callable[..., AbstractAsyncContextManager[tuple[ScriptedFa
 
 def _run_with(request: pytest.FixtureRequest, run: Callable[..., object]) -> None:
     """Let pytest-trio run the test that asks for a fixture by ``run``: its marker's own way to say so."""
-    request.node.add_marker(pytest.mark.trio(run=run), append=False)
+    if inspect.iscoroutinefunction(request.function):
+        request.node.add_marker(pytest.mark.trio(run=run), append=False)
 
 
 @pytest.fixture
