@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING
@@ -14,9 +15,10 @@ import trio
 from ._block import Block
 from ._dispatch import Dispatcher
 from ._emitter import Emitter
-from ._errors import FormatError, SubscriberLagged
-from ._events import CHANNEL_EVENTS, Audio, AudioDropped, Closed, Event, Fault, Hangup, Mute
-from ._inbox import InboundAudio, Inbox
+from ._errors import SubscriberLagged
+from ._events import CHANNEL_EVENTS, Closed, Event, Fault, Hangup
+from ._hearing import Hearing
+from ._inbox import InboundAudio
 from ._instruments import Instrument, Instruments
 from ._limits import Limits, Timeouts
 from ._playback import Playback
@@ -45,7 +47,7 @@ class Channel(Emitter):
         """What writes this call to a file, if it was opened with ``record``."""
         recording = [self.recording] if self.recording is not None else []
         self._instruments = Instruments([*recording, *instruments], self._instrument_failed)
-        self._inbox = Inbox(limits, self._inbound_dropped)
+        self._hearing = Hearing(source, limits, self._dispatch, self._instruments)
         self._playout = Playout(source, limits, timeouts, self._dispatch.emit, self._instruments)
         self._playback = Playback(source, self._playout)
         self._block = Block("the channel")
@@ -53,8 +55,6 @@ class Channel(Emitter):
         self._listening = trio.CancelScope()
         self._closing, self._spoken, self._done = trio.Event(), trio.Event(), trio.Event()
         self._reason: CloseReason | None = None
-        self._muted = False
-        self._received = self._inbound_lost = 0.0
         self._control_events = 0
 
     # ---- the caller's audio
@@ -75,18 +75,16 @@ class Channel(Emitter):
         Raises:
             trio.BusyResourceError: there is a reader already; the message names it.
         """
-        return self._inbox.iterate()
+        return self._hearing.iterate()
 
     @property
     def muted(self) -> bool:
         """Whether the far party's audio is replaced by silence."""
-        return self._muted
+        return self._hearing.muted
 
     def mute(self, muted: bool = True) -> None:
         """Replace the far party's audio by silence from now on, for the reader, the listeners and the recording alike."""
-        if muted != self._muted:
-            self._muted = muted
-            self.emit(Mute(muted))
+        self._hearing.mute(muted)
 
     def unmute(self) -> None:
         """Let the far party's audio through again."""
@@ -185,20 +183,11 @@ class Channel(Emitter):
 
     def statistics(self) -> ChannelStatistics:
         """Counters, as of now."""
-        sums = self._playout.counters()
-        return ChannelStatistics(
-            received_ms=self._received * 1000,
-            inbound_dropped_ms=self._inbound_lost * 1000,
-            accepted_ms=sums.accepted * 1000,
-            queued_ms=sums.queued * 1000,
-            sent_ms=sums.sent * 1000,
-            dropped_ms=sums.dropped * 1000,
-            flushed_ms=sums.flushed * 1000,
-            late_ms=sums.late * 1000,
-            refused_ms=sums.refused * 1000,
-            turns=sums.turns,
-            interruptions=sums.interruptions,
-            late_reports=sums.late_reports,
+        outbound = self._playout.counters().as_statistics()
+        return replace(
+            outbound,
+            received_ms=self._hearing.received * 1000,
+            inbound_dropped_ms=self._hearing.lost * 1000,
             control_events=self._control_events,
             lagged_events=self._dispatch.lagged,
         )
@@ -214,7 +203,7 @@ class Channel(Emitter):
         self._playback.finish(deadline)
         gone = reason.kind in ("hangup", "broken")
         self._playout.close(partial(_closed_error, reason), far_end_gone=gone)
-        self._inbox.close(partial(_closed_error, reason) if reason.kind == "broken" else None)
+        self._hearing.close(partial(_closed_error, reason) if reason.kind == "broken" else None)
         self._closing.set()
 
     def _fail(self, error: Exception) -> None:
@@ -241,11 +230,6 @@ class Channel(Emitter):
             on_stopped=lambda error: self.emit(Fault(error, f"the recording {path} has stopped")),
             inline=_time_is_virtual(),  # a virtual clock does not wait for threads
         )
-
-    def _inbound_dropped(self, seconds: float, first: bool) -> None:
-        self._inbound_lost += seconds
-        if first:
-            self.emit(AudioDropped("inbound", seconds * 1000, f"its reader is {self._limits.inbound} s behind (Limits.inbound)"))
 
     async def _live(self, task_status: trio.TaskStatus[None]) -> None:
         """The whole life of the channel; ends within `Timeouts.close` of `close`, whatever the peer does."""
@@ -321,24 +305,11 @@ class Channel(Emitter):
         while True:
             item = await self._source.receive()
             if isinstance(item, Frame):
-                self._take_audio(item)
+                self._hearing.take(item)
             elif isinstance(item, Played):
                 self._playout.report(item)
             else:
                 self._take_event(item)
-
-    def _take_audio(self, frame: Frame) -> None:
-        if frame.format is not self._source.input_format and frame.format != self._source.input_format:
-            raise FormatError(f"{self._source!r} returned audio of {frame.format}, its input_format is {self._source.input_format}")
-        self._received += frame.duration
-        if self._muted:
-            frame = Frame.silence(frame.num_samples, frame.format, frame.media_time)
-        if self._instruments:
-            self._instruments.caller_heard(frame, trio.current_time())
-        if self._dispatch.listening("audio"):
-            self._dispatch.emit(Audio(frame))
-        if self._reason is None and frame.num_samples:
-            self._inbox.put(frame)
 
     def _take_event(self, event: Event) -> None:
         self._control_events += 1

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ._receipts import ChannelStatistics
+
 if TYPE_CHECKING:
     from ._turn import Turn
 
@@ -40,3 +42,18 @@ class Counters:
         for turn in turns:
             sums.add(turn)
         return sums
+
+    def as_statistics(self) -> ChannelStatistics:
+        """The same in milliseconds; what is counted elsewhere is 0."""
+        return ChannelStatistics(
+            accepted_ms=self.accepted * 1000,
+            queued_ms=self.queued * 1000,
+            sent_ms=self.sent * 1000,
+            dropped_ms=self.dropped * 1000,
+            flushed_ms=self.flushed * 1000,
+            late_ms=self.late * 1000,
+            refused_ms=self.refused * 1000,
+            turns=self.turns,
+            interruptions=self.interruptions,
+            late_reports=self.late_reports,
+        )
