@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from ._receipts import CloseReason as CloseReason
     from ._receipts import Ledger as Ledger
     from ._receipts import TurnReceipt as TurnReceipt
+    from ._recording import Recording as Recording
     from ._session import Session as Session
     from ._session import SessionEnd as SessionEnd
     from ._session import TranscriptLine as TranscriptLine
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
     from ._session import open_session as open_session
     from ._settlement import Interruption as Interruption
     from ._subscription import Subscription as Subscription
+    from ._timeline import Timeline as Timeline
     from ._turn import Turn as Turn
 else:  # hidden from type checkers, which would otherwise believe in any name
     _NAMES = {
@@ -100,9 +102,11 @@ else:  # hidden from type checkers, which would otherwise believe in any name
             "ResponseDone ResponseInterrupted SessionCreated SessionError TextDelta TextDone"
         ),
         "._receipts": "ChannelStatistics CloseReason Ledger TurnReceipt",
+        "._recording": "Recording",
         "._session": "Session SessionEnd TranscriptLine converse open_session",
         "._settlement": "Interruption",
         "._subscription": "Subscription",
+        "._timeline": "Timeline",
         "._turn": "Turn",
     }
     _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -14,7 +14,7 @@ import trio
 
 from ._block import Block
 from ._dispatch import Dispatcher
-from ._emitter import Emitter
+from ._emitter import Emitter, Listeners
 from ._errors import SubscriberLagged
 from ._events import CHANNEL_EVENTS, Closed, Event, Fault, Hangup
 from ._hearing import Hearing
@@ -352,7 +352,7 @@ async def _already(source: Source) -> AsyncGenerator[Source, None]:
 async def open_channel(
     source: Source | str,
     *,
-    on: Mapping[str | type[Event], Callable[..., object]] | None = None,
+    on: Listeners | None = None,
     record: str | PathLike[str] | None = None,
     instruments: Sequence[Instrument] = (),
     limits: Limits | None = None,
@@ -388,7 +388,7 @@ async def start_channel(
     nursery: trio.Nursery,
     source: Source | str,
     *,
-    on: Mapping[str | type[Event], Callable[..., object]] | None = None,
+    on: Listeners | None = None,
     record: str | PathLike[str] | None = None,
     instruments: Sequence[Instrument] = (),
     limits: Limits | None = None,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Self, TypeVar, overload
+from collections.abc import Callable, Mapping
+from typing import Any, Self, TypeAlias, TypeVar, overload
 
 import trio
 
@@ -12,6 +12,10 @@ from ._events import Event
 from ._subscription import Subscription
 
 E = TypeVar("E", bound=Event)
+
+Listener: TypeAlias = Callable[..., object]
+Listeners: TypeAlias = Mapping[str, Listener] | Mapping[type[Event], Listener] | Mapping[str | type[Event], Listener]
+"""Listeners by what selects their events; three kinds, since type checkers hold the keys of a mapping to the letter."""
 
 
 class Emitter:

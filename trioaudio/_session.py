@@ -7,7 +7,7 @@ the channel, a cancelled response -> interrupt. Three tasks, one for each way in
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +20,7 @@ from ._block import Block
 from ._channel import Channel
 from ._commands import Commands
 from ._dispatch import Dispatcher
-from ._emitter import Emitter
+from ._emitter import Emitter, Listeners
 from ._errors import SubscriberLagged
 from ._events import SESSION_EVENTS, Closed, Commit, Event, Fault, Interrupt, SpeechStarted, SpeechStopped, Status, TurnInterrupted
 from ._inbox import InboundAudio
@@ -334,7 +334,7 @@ async def open_session(
     model: str | Model | Callable[[], AbstractAsyncContextManager[Model]],
     agent: Agent | None = None,
     *,
-    on: Mapping[str | type[Event], Callable[..., object]] | None = None,
+    on: Listeners | None = None,
     limits: Limits | None = None,
     timeouts: Timeouts | None = None,
 ) -> AsyncGenerator[Session, None]:

@@ -3,6 +3,7 @@
 A plugin sees contracts, events, errors, ``audio`` and ``wire``; never the channel, never another plugin.
 """
 
+from ._instruments import Instrument as Instrument
 from ._model import Capability as Capability
 from ._model import Model as Model
 from ._options import Option as Option
