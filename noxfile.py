@@ -143,7 +143,7 @@ def coverage(session: nox.Session) -> None:
     """Branch coverage of the package, with a floor (in pyproject.toml)."""
     session.install("--quiet", wheel(session, *EXTRAS), *group("coverage"))
     leave_the_sources(session)
-    run_suite(session, "--quiet", "--cov", "--cov-report=term")
+    run_suite(session, "--quiet", "-m", "not slow", "--cov", "--cov-report=term")
 
 
 @nox.session

@@ -64,6 +64,7 @@ def check_no_drift(meter: Meter, seconds: int, late: float) -> None:
         assert due - EDGE <= when <= due + SLOT + late + 2 * meter.write_takes + EDGE, f"frame {number} was due at {due}, it came at {when}"
 
 
+@pytest.mark.slow
 def test_there_is_no_drift_over_an_hour_with_late_wake_ups_and_writes_that_take_time():
     meter = Meter(Paced(lead=0.0), write_takes=0.0005, slow_one_in=10)
     run_virtual(speak, meter, 3600, late=LATE)
