@@ -102,7 +102,7 @@ def types(session: nox.Session) -> None:
     """Types: strict inside, complete for users, and wrong uses that must be found."""
     session.install("--quiet", wheel(session, *EXTRAS, "test"), *group("types"))
     session.run("mypy")
-    session.run("mypy", "tests/typing", "docs/examples", "noxfile.py")
+    session.run("mypy", "tests/typing", "docs/examples")
     session.run("pyright", "--project", "tests/typing")
     session.chdir(session.create_tmp())
     session.run("pyright", "--verifytypes", "trioaudio", "--ignoreexternal")
