@@ -14,7 +14,7 @@ from ._subscription import Subscription
 E = TypeVar("E", bound=Event)
 
 Listener: TypeAlias = Callable[..., object]
-Listeners: TypeAlias = Mapping[str, Listener] | Mapping[type[Event], Listener] | Mapping[str | type[Event], Listener]
+Listeners: TypeAlias = Mapping[str | type[Event], Listener]
 """Listeners by what selects their events; three kinds, since type checkers hold the keys of a mapping to the letter."""
 
 

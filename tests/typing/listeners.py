@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import assert_type
 
-from trioaudio import Audio, Channel, Commit, Dtmf, Event, ResponseDone, Session, TurnInterrupted
+from trioaudio import Audio, Channel, Commit, Dtmf, Event, ResponseDone, Session, TurnInterrupted, open_channel
 from trioaudio.audio import Frame
 
 
@@ -27,6 +27,13 @@ def right_listeners(channel: Channel, session: Session) -> None:
     channel.on(Dtmf, lambda event: channel.interrupt() if event.digit == "*" else None)
     channel.on("dtmf", hears_keys)
     channel.on("acme.waved", hears_nothing)
+
+
+async def right_listeners_from_the_start() -> None:
+    async with open_channel("memory", on={Dtmf: hears_keys, Commit: hears_commits_later}):
+        pass
+    async with open_channel("memory", on={"dtmf": hears_keys, Commit: hears_anything}):
+        pass
 
 
 def wrong_listeners(channel: Channel, session: Session) -> None:
