@@ -56,7 +56,7 @@ def read_audio(path: str | PathLike[str], format: AudioFormat | None = None) -> 
     path = Path(path)
     with _opened(path) as file:
         target = format or _format_of(file, path)
-        blocks = [_quantised(block) for block in _resampled(file, target)]
+        blocks = [_quantised(block) for block in _resampled(file, target, path)]
     samples = np.concatenate(blocks) if blocks else np.zeros((0, target.num_channels), np.int16)
     if not len(samples):
         raise AudioFileError(f"{path} holds no audio: 0 samples; give a file with sound in it")
@@ -189,8 +189,8 @@ def _opened(path: Path) -> Iterator[Any]:
     except (ImportError, OSError) as error:  # OSError: it is there, but its shared library is not
         raise MissingExtraError("reading audio files", "files") from error
     _check_readable(path)
-    try:
-        with soundfile.SoundFile(path) as file:
+    try:  # by descriptor: given a name, it takes the ending for the truth before it looks inside
+        with open(path, "rb") as raw, soundfile.SoundFile(raw.fileno(), closefd=False) as file:
             yield file
     except soundfile.LibsndfileError as error:
         reason = error.error_string.rstrip(".")
@@ -253,10 +253,10 @@ def _format_of(file: Any, path: Path) -> AudioFormat:
         raise AudioFileError(f"{path} cannot be used: {error}") from error
 
 
-def _resampled(file: Any, target: AudioFormat) -> Iterator[Floats]:
+def _resampled(file: Any, target: AudioFormat, path: Path) -> Iterator[Floats]:
     """Blocks of the file, float32 of shape (n, channels of the target), at the target's rate."""
     if file.samplerate == target.rate:
-        for block in _blocks(file):
+        for block in _blocks(file, path):
             yield _mixed(block, target.num_channels)
         return
     try:
@@ -264,7 +264,7 @@ def _resampled(file: Any, target: AudioFormat) -> Iterator[Floats]:
     except ImportError as error:
         raise MissingExtraError("resampling audio files", "files") from error
     stream = soxr.ResampleStream(file.samplerate, target.rate, target.num_channels, dtype="float32", quality="HQ")
-    for block in _blocks(file):
+    for block in _blocks(file, path):
         yield stream.resample_chunk(_mixed(block, target.num_channels))
     yield stream.resample_chunk(_mixed(_nothing(file), target.num_channels), last=True)
 
@@ -275,7 +275,7 @@ def _nothing(file: Any) -> Floats:
     return np.zeros((0, file.channels), np.float32)
 
 
-def _blocks(file: Any) -> Iterator[Floats]:
+def _blocks(file: Any, path: Path) -> Iterator[Floats]:
     """The file from its beginning to its end, float32 of shape (n, file's channels)."""
     read = 0
     # soundfile seeks after each read, and after a seek an MP3 decoder is silent for a while: it is given one read only
@@ -284,7 +284,7 @@ def _blocks(file: Any) -> Iterator[Floats]:
         read += len(block)
         yield block
     if read < file.frames:
-        raise _cut_short(Path(file.name), f"its header promises {file.frames} samples and {read} are there")
+        raise _cut_short(path, f"its header promises {file.frames} samples and {read} are there")
 
 
 def _mixed(block: Floats, num_channels: int) -> Floats:
