@@ -15,7 +15,7 @@ E = TypeVar("E", bound=Event)
 
 Listener: TypeAlias = Callable[..., object]
 Listeners: TypeAlias = Mapping[str | type[Event], Listener]
-"""Listeners by what selects their events; three kinds, since type checkers hold the keys of a mapping to the letter."""
+"""Listeners by what selects their events. A literal fits as it is; a variable needs this annotation, since keys are invariant."""
 
 
 class Emitter:
