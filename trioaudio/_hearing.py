@@ -48,7 +48,7 @@ class Hearing:
         self.received += frame.duration
         if self.muted:
             frame = Frame.silence(frame.num_samples, frame.format, frame.media_time)
-        if self._instruments:
+        if self._instruments.watching:
             self._instruments.caller_heard(frame, trio.current_time())
         if self._dispatch.listening("audio"):
             self._dispatch.emit(Audio(frame))

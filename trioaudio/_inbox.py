@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import trio
 
@@ -26,11 +26,8 @@ class InboundAudio:
     def __aiter__(self) -> InboundAudio:
         return self
 
-    async def __anext__(self) -> Frame:
-        try:
-            return await self._inbox.receive()
-        except trio.EndOfChannel:
-            raise StopAsyncIteration from None
+    def __anext__(self) -> Awaitable[Frame]:
+        return self._inbox.receive()
 
 
 class Inbox:
@@ -80,13 +77,11 @@ class Inbox:
         return iterator
 
     async def receive(self) -> Frame:
-        """The oldest frame. Checkpoint: yes. On cancel: nothing is lost."""
+        """The oldest frame, for the iterator. Checkpoint: yes. On cancel: nothing is lost."""
         try:
             frame = await self._frames_receive.receive()
         except trio.EndOfChannel:
-            if self._failure is not None:
-                raise self._failure() from None
-            raise
+            raise StopAsyncIteration if self._failure is None else self._failure() from None
         self._samples -= frame.num_samples
         self._dropping = False
         return frame

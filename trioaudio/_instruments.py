@@ -29,11 +29,8 @@ class Instruments:
     """The instruments of one channel; one that raises is removed, and ``on_fault`` is told."""
 
     def __init__(self, instruments: Sequence[Instrument], on_fault: Callable[[Exception, Instrument], None]) -> None:
-        self._instruments = list(instruments)
+        self.watching: list[Instrument] = list(instruments)
         self._on_fault = on_fault
-
-    def __bool__(self) -> bool:
-        return bool(self._instruments)
 
     def caller_heard(self, frame: Frame, now: float) -> None:
         """Tell all."""
@@ -48,9 +45,9 @@ class Instruments:
         self._tell(lambda instrument: instrument.agent_cut(at, epoch))
 
     def _tell(self, what: Callable[[Instrument], None]) -> None:
-        for instrument in tuple(self._instruments):
+        for instrument in tuple(self.watching):
             try:
                 what(instrument)
             except Exception as exc:  # noqa: BLE001 - an instrument only watches: it never breaks a call
-                self._instruments.remove(instrument)
+                self.watching.remove(instrument)
                 self._on_fault(exc, instrument)

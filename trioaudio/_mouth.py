@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 import trio
 
 from ._channel import Channel
@@ -29,7 +27,7 @@ class Mouth:
     def __init__(self, channel: Channel, format: AudioFormat) -> None:
         self._channel, self._format = channel, format
         self._turns: dict[str, Turn] = {}
-        self._silenced: deque[str] = deque(maxlen=REMEMBERED)  # items and responses
+        self._silenced: dict[str | None, None] = {}  # items and responses, the newest last
         self.late_ms = 0.0
         """Audio that came too late to be said."""
 
@@ -43,22 +41,21 @@ class Mouth:
         silenced = delta.item_id in self._silenced or delta.response_id in self._silenced
         if silenced or (turn is not None and turn.interrupted):
             self._count_late(delta.frame)
-        else:
-            self._queue(turn if turn is not None and not turn.ended else self._begin(delta.item_id), delta.frame)
+            return
+        if turn is None or turn.ended:
+            turn = self._begin(delta.item_id)
+        try:
+            turn.send_nowait(delta.frame)
+        except TurnInterruptedError:
+            self._count_late(delta.frame)
+        except trio.WouldBlock:
+            pass  # past max_turn: the channel has counted and reported it
 
     def _begin(self, item_id: str) -> Turn:
         turn = self._turns[item_id] = self._channel.turn(item_id, format=self._format)
         while len(self._turns) > REMEMBERED:
             del self._turns[next(iter(self._turns))]
         return turn
-
-    def _queue(self, turn: Turn, frame: Frame) -> None:
-        try:
-            turn.send_nowait(frame)
-        except TurnInterruptedError:
-            self._count_late(frame)
-        except trio.WouldBlock:
-            pass  # past max_turn: the channel has counted and reported it
 
     def _count_late(self, frame: Frame) -> None:
         self.late_ms += frame.duration * 1000
@@ -68,13 +65,23 @@ class Mouth:
         if turn := self._turns.get(item_id):
             turn.end()
 
+    def end_all(self) -> None:
+        """No audio of any item will come: what has come plays on to its end."""
+        for turn in self._turns.values():
+            turn.end()
+
     def silence_response(self, response_id: str) -> None:
         """Let nothing more of this response be said."""
-        self._silenced.append(response_id)
+        self._silence(response_id)
 
     def interrupted(self, item_id: str | None) -> bool:
         """An item was interrupted: let nothing more of it be said. Whether it was ours, and not known to be interrupted yet."""
         if item_id is None or self._turns.pop(item_id, None) is None:
             return False
-        self._silenced.append(item_id)
+        self._silence(item_id)
         return True
+
+    def _silence(self, name: str) -> None:
+        self._silenced[name] = None
+        if len(self._silenced) > REMEMBERED:
+            del self._silenced[next(iter(self._silenced))]

@@ -27,12 +27,13 @@ class Outbox:
         joins: whether a block shorter than a turn's chunk is filled up with what follows it in the same turn.
     """
 
-    __slots__ = ("_from", "_joins", "_next", "_receive", "_send")
+    __slots__ = ("_from", "_joins", "_next", "_num_waiting", "_receive", "_send")
 
     def __init__(self, *, joins: bool) -> None:
         self._send: trio.MemorySendChannel[Held]
         self._receive: trio.MemoryReceiveChannel[Held]
         self._send, self._receive = trio.open_memory_channel[Held](math.inf)
+        self._num_waiting = 0
         self._joins = joins
         self._next: Held | None = None  # received, and not all of it taken
         self._from = 0  # where the rest of it begins
@@ -40,6 +41,7 @@ class Outbox:
     def put(self, turn: Turn, frame: Frame | None) -> None:
         """Let audio wait; None for what the turn's converter holds back."""
         self._send.send_nowait((turn, frame))
+        self._num_waiting += 1
 
     def take(self) -> Held | None:
         """The next piece, of one chunk of its turn at most; a shorter one if nothing can fill it up, None if there is nothing."""
@@ -73,14 +75,15 @@ class Outbox:
         return piece
 
     def _received(self) -> Held | None:
-        try:
-            return self._receive.receive_nowait()
-        except trio.WouldBlock:
+        if not self._num_waiting:  # cheaper than to be told by an exception, once for each frame that comes just in time
             return None
+        self._num_waiting -= 1
+        return self._receive.receive_nowait()
 
     async def wait(self) -> None:
         """Wait for audio, when there was nothing to take. Checkpoint: yes. On cancel: nothing is lost."""
         self._next = await self._receive.receive()
+        self._num_waiting -= 1
 
     def close(self) -> None:
         """Nothing is put or taken any more."""

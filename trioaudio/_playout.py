@@ -122,11 +122,6 @@ class Playout:
         if self.space and self.has_room():
             self.space.unpark()
 
-    def enqueue(self, turn: Turn, epoch: Epoch, frame: Frame) -> None:
-        """Queue accepted audio."""
-        turn._queued += frame.num_samples
-        epoch.outbox.put(turn, frame)
-
     def chunk_samples(self, format: AudioFormat) -> int:
         """What the far end takes at a time, in samples of ``format``."""
         return round(self._chunk * format.rate)
@@ -171,7 +166,7 @@ class Playout:
         turn._wire_sent += wire_samples
         self._handed += wire_samples
         self.last_sent_at = now
-        if self._instruments:
+        if self._instruments.watching:
             self._instruments.agent_sent(wire, start, epoch.number)
         if self.space:
             self.pass_baton()
@@ -286,7 +281,7 @@ class Playout:
         self._settlements.remove(settlement)
         self._retire(settlement.turns)
         epoch = settlement.epoch
-        if self._instruments and (self.far_end.can_clear or self.far_end_gone):
+        if self._instruments.watching and (self.far_end.can_clear or self.far_end_gone):
             self._instruments.agent_cut(epoch.playhead.time_of(settlement.heard_to), epoch.number)
         settlement.done.set()
         now = trio.current_time()

@@ -23,7 +23,6 @@ from ._dispatch import Dispatcher
 from ._emitter import Emitter, Listeners
 from ._errors import SubscriberLagged
 from ._events import SESSION_EVENTS, Closed, Commit, Event, Fault, Interrupt, SpeechStarted, SpeechStopped, Status, TurnInterrupted
-from ._inbox import InboundAudio
 from ._limits import Limits, Timeouts
 from ._model_events import (
     AudioDelta,
@@ -42,7 +41,7 @@ from ._negotiation import cheapest
 from ._plugins import choose_model
 from ._settlement import Interruption
 from .abc import Model
-from .audio import AudioFormat, Converter, Frame
+from .audio import AudioFormat, Converter
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +75,7 @@ class Session(Emitter):
         self._model, self._timeouts = model, timeouts
         self._dispatch = Dispatcher(SESSION_EVENTS, limits, self._listener_failed)
         self._block = Block("the session")
+        self._service = trio.CancelScope(shield=True)  # the body ends first, its servants after it
         self._commands = Commands(limits.control_events)
         who = f"the model {model.name!r}"
         self.input_format: AudioFormat = cheapest(model.input_formats, channel.input_format, towards=True, who=who)
@@ -147,6 +147,7 @@ class Session(Emitter):
     def _finish(self, end: SessionEnd) -> None:
         if self._end is None:
             self._end = end
+            self._service.deadline = trio.current_time() + self._timeouts.close
             self._closing.set()
 
     def _fail(self, error: Exception) -> None:
@@ -164,30 +165,37 @@ class Session(Emitter):
         self._dispatch.emit(Status(status, detail))
 
     async def _live(self, task_status: trio.TaskStatus[None]) -> None:  # noqa: ASYNC128 - `_work` tells
-        """The whole life of the session: its workers end first, those who listen to it after them."""
-        async with trio.open_nursery() as listeners:
-            self._dispatch.start(lambda run, title: listeners.start_soon(run, name=title))
-            with self._overheard():
-                await self._work(task_status)
-            assert self._end is not None
-            self._status("closed", self._end.kind)
-            self._dispatch.close()
-            self._done.set()
-            listeners.cancel_scope.deadline = trio.current_time() + self._timeouts.close
+        """The whole life of the session; ends within `Timeouts.close` of its end, whatever the model does.
+
+        Its workers end first, those who listen to it after them. Shielded: a body that is cancelled ends the session like any
+        other, and the model is still told what it has to know.
+        """
+        with self._service:
+            async with trio.open_nursery() as listeners:
+                self._dispatch.start(lambda run, title: listeners.start_soon(run, name=title))
+                with self._overheard():
+                    await self._work(task_status)
+                self._conclude()
+        self._conclude()
 
     async def _work(self, task_status: trio.TaskStatus[None]) -> None:
         async with trio.open_nursery() as workers:
             for task in (self._hear, self._read, self._act):
                 workers.start_soon(self._served, task)
             task_status.started()
-            try:
-                await self._closing.wait()
-            finally:
-                self._finish(SessionEnd("closed"))
-                with trio.move_on_after(self._timeouts.close, shield=True):
-                    await self._commands.drain()  # what the model has still to be told, it is told
-                self._commands.end()
-                workers.cancel_scope.cancel("the session has ended")
+            await self._closing.wait()
+            await self._commands.drain()  # what the model has still to be told, it is told
+            workers.cancel_scope.cancel("the session has ended")
+
+    def _conclude(self) -> None:
+        """The last words; those who listen may still work on what they have."""
+        if self._done.is_set():
+            return
+        self._mouth.end_all()
+        assert self._end is not None
+        self._status("closed", self._end.kind)
+        self._dispatch.close()
+        self._done.set()
 
     async def _served(self, serve: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -212,16 +220,17 @@ class Session(Emitter):
 
     async def _hear(self) -> None:
         frames = aiter(self.channel)
-        while (frame := await _next(frames)) is not None:
+        while True:
+            try:
+                frame = await anext(frames)
+            except (StopAsyncIteration, trio.BrokenResourceError):
+                return  # the call is over, however: the event `Closed` follows and says how
             heard = self._ear.convert(frame)
-            if heard.num_samples:
-                await self._append(heard)
-
-    async def _append(self, frame: Frame) -> None:
-        try:
-            self._model.append_nowait(frame)
-        except trio.WouldBlock:
-            await self._model.append(frame)
+            try:
+                if heard.num_samples:
+                    self._model.append_nowait(heard)
+            except trio.WouldBlock:
+                await self._model.append(heard)
 
     def _turn_interrupted(self, event: TurnInterrupted) -> None:
         """Whoever interrupted: the model is told what was truly heard, once, and stops an answer that is still being made."""
@@ -292,14 +301,6 @@ class Session(Emitter):
             self._mouth.say(event)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self._finish(SessionEnd("channel"))
-
-
-async def _next(frames: InboundAudio) -> Frame | None:
-    """The caller's next audio; None when the call is over, however: the event `Closed` follows and says how."""
-    try:
-        return await anext(frames, None)
-    except trio.BrokenResourceError:
-        return None
 
 
 class _Overheard:

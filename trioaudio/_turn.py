@@ -59,6 +59,7 @@ class Turn:
         """Of the audio it is given, and of the samples its ledger and receipts count."""
         self._accepted = self._queued = self._sent = self._dropped = self._flushed = self._late = self._refused = 0
         self._chunk = playout.chunk_samples(format)
+        self._max_queued = playout.limits.max_turn * format.rate
         self._wire: Frame | None = None  # held and converted, not handed over: a converter must not see a frame twice
         self._first: int | None = None  # position in the epoch's playhead of its first sample
         self._wire_sent = 0
@@ -145,7 +146,7 @@ class Turn:
             TurnInterruptedError, trio.ClosedResourceError, trio.BrokenResourceError, FormatError: as for `send`.
         """
         frame = as_frame(audio, self.format)
-        if not self.ended and self._queued + frame.num_samples > self._playout.limits.max_turn * self.format.rate:
+        if not self.ended and self._queued + frame.num_samples > self._max_queued:
             self._refuse(frame)
         self._accept(frame)
 
@@ -160,10 +161,10 @@ class Turn:
             self._late += frame.num_samples
             self._playout.late(frame.duration)
             raise self._why_not()
-        if not frame.num_samples:
-            return
-        self._accepted += frame.num_samples
-        self._playout.enqueue(self, self._epoch, frame)
+        if num_samples := frame.num_samples:
+            self._accepted += num_samples
+            self._queued += num_samples
+            self._epoch.outbox.put(self, frame)
 
     def _why_not(self) -> Exception:
         if self._closed_by is not None:

@@ -33,7 +33,7 @@ class MemorySource(Source):
 
     def send_nowait(self, frame: Frame) -> None:
         try:
-            self._other._hear(frame)
+            self._other._heard_send.send_nowait(frame)
         except trio.BrokenResourceError:
             if self._gone:  # else the hang-up has not been received yet: it should be known as one, not as a failed write
                 raise
@@ -102,9 +102,6 @@ class MemoryFarEnd:
             return await self.hear()
         except trio.EndOfChannel:
             raise StopAsyncIteration from None
-
-    def _hear(self, frame: Frame) -> None:
-        self._heard_send.send_nowait(frame)
 
     def _clear(self) -> None:
         self.clears += 1
