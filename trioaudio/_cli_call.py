@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -19,7 +19,7 @@ from ._audiofiles import check_writable
 from ._channel import Channel, open_channel
 from ._cli_account import TOLD_BY_CHANNEL, TOLD_BY_SESSION, Account
 from ._cli_linger import WATCHED_IN_CHANNEL, WATCHED_IN_SESSION, Linger
-from ._cli_screen import complain, open_screen
+from ._cli_screen import complain, libraries_silenced, open_screen
 from ._errors import AudioFileError, OptionError, TrioAudioError
 from ._events import Event
 from ._extras import require
@@ -76,8 +76,10 @@ def _check_files(call: Call) -> None:
     for (name, path), (other, taken) in [*combinations(written, 2), *((mine, theirs) for mine in written for theirs in plugins)]:
         if _same(path, taken):
             raise AudioFileError(f"{name} {path} is the file of {other}; write to another one")
-    for _, path in written:
+    for name, path in written:
         check_writable(path)
+        if path.exists() and not path.is_file():
+            raise AudioFileError(f"{name} {path} is no ordinary file, and cannot be replaced; write to another one")
 
 
 def _same(path: Path, other: Path) -> bool:
@@ -105,10 +107,14 @@ def make_call(call: Call) -> int:
 
 
 async def _made(call: Call) -> int:
-    async with call.source() as far_party:
+    """Open both sides before anything is said or written, make the call, finish it."""
+    async with AsyncExitStack() as both:
+        with libraries_silenced():
+            far_party = await both.enter_async_context(call.source())
+            model = await both.enter_async_context(call.model())
         making = _Making(call, far_party)
         try:
-            ended_well = await making.talk(far_party)
+            ended_well = await making.talk(far_party, model)
         finally:
             making.finish()  # no checkpoint in there: Ctrl-C waits until it is done
     return DONE if ended_well else BROKEN
@@ -135,21 +141,21 @@ class _Making:
         self._session: Session | None = None
         self._ended_at = began
 
-    async def talk(self, far_party: Source) -> bool:
+    async def talk(self, far_party: Source, model: Model) -> bool:
         """From the first word to the goodbye; returns whether all was well. Checkpoint: yes."""
         self._account.tell(trio.current_time(), "", self._call.title, "bold")
         listening: Listeners = dict.fromkeys((*TOLD_BY_CHANNEL, *WATCHED_IN_CHANNEL), self._observe)
         async with open_channel(far_party, record=self._call.record, instruments=self._watching, on=listening) as self._channel:
             try:
-                model_stayed = await self._couple(self._channel)
+                model_stayed = await self._couple(self._channel, model)
             finally:
                 self._ended_at = trio.current_time()
         reason = await self._channel.wait_closed()
         return model_stayed and reason.kind in ("closed", "hangup")
 
-    async def _couple(self, channel: Channel) -> bool:
+    async def _couple(self, channel: Channel, model: Model) -> bool:
         listening: Listeners = dict.fromkeys((*TOLD_BY_SESSION, *WATCHED_IN_SESSION), self._observe)
-        async with open_session(channel, self._call.model, on=listening) as self._session:
+        async with open_session(channel, model, on=listening) as self._session:
             try:
                 await self._linger.wait()
             except KeyboardInterrupt:

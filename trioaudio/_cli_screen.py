@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 if TYPE_CHECKING:
@@ -64,6 +66,24 @@ def fall_silent(file: TextIO) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, file.fileno())
     os.close(nowhere)
+
+
+@contextmanager
+def libraries_silenced() -> Iterator[None]:
+    """Let C libraries print nothing on standard error, as decoders do of damaged files: our own complaint says what is wrong."""
+    try:
+        spoken = os.dup(2)
+    except OSError:  # nobody listens there anyway
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    try:
+        yield
+    finally:
+        os.dup2(spoken, 2)
+        os.close(spoken)
 
 
 class _PlainScreen:

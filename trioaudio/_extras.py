@@ -59,5 +59,9 @@ def require(module: str, what: str, extra: str) -> None:
     Raises:
         MissingExtraError: it is not; names the extra that brings it.
     """
-    if find_spec(module) is None:
+    try:
+        found = find_spec(module)
+    except ImportError:  # somebody on the import path knows that it is not there
+        found = None
+    if found is None:
         raise MissingExtraError(what, extra)
