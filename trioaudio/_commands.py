@@ -66,14 +66,20 @@ class Commands:
             raise results[0]
 
     async def serve(self, on_refusal: Callable[[CapabilityError], object]) -> None:
-        """Carry out commands until `drain` has ended them; ``on_refusal`` is told what the model cannot do."""
-        async for command in self._receive:
-            try:
-                await command()
-            except CapabilityError as exc:
-                on_refusal(exc)
-            finally:
-                self._done()
+        """Carry out commands until `drain` has ended them; ``on_refusal`` is told what the model cannot do.
+
+        Whoever waits when it ends, by an error or a cancellation too, is told that nothing more is carried out.
+        """
+        try:
+            async for command in self._receive:
+                try:
+                    await command()
+                except CapabilityError as exc:
+                    on_refusal(exc)
+                finally:
+                    self._done()
+        finally:
+            self._end()
 
     def _done(self) -> None:
         self._waiting -= 1
@@ -83,10 +89,9 @@ class Commands:
         """Take no more commands, and wait until the rest has been carried out. Checkpoint: yes."""
         self._send.close()
         await trio.lowlevel.checkpoint()
-        while self._waiting:
+        while self._waiting and not self._ended:
             await self._finished.park()
 
-    def end(self) -> None:
-        """Nothing is carried out any more: whoever waits for it is told."""
+    def _end(self) -> None:
         self._ended = True
         self._finished.unpark_all()

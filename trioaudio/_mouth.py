@@ -28,6 +28,7 @@ class Mouth:
         self._channel, self._format = channel, format
         self._turns: dict[str, Turn] = {}
         self._silenced: dict[str | None, None] = {}  # items and responses, the newest last
+        self._settled = trio.lowlevel.ParkingLot()
         self.late_ms = 0.0
         """Audio that came too late to be said."""
 
@@ -70,6 +71,12 @@ class Mouth:
         for turn in self._turns.values():
             turn.end()
 
+    async def wait_settled(self) -> None:
+        """Wait until it is known of every interrupted item what was heard of it. Checkpoint: yes."""
+        await trio.lowlevel.checkpoint()
+        while any(turn.interrupted for turn in self._turns.values()):
+            await self._settled.park()
+
     def silence_response(self, response_id: str) -> None:
         """Let nothing more of this response be said."""
         self._silence(response_id)
@@ -78,6 +85,7 @@ class Mouth:
         """An item was interrupted: let nothing more of it be said. Whether it was ours, and not known to be interrupted yet."""
         if item_id is None or self._turns.pop(item_id, None) is None:
             return False
+        self._settled.unpark_all()
         self._silence(item_id)
         return True
 

@@ -184,6 +184,8 @@ class Session(Emitter):
                 workers.start_soon(self._served, task)
             task_status.started()
             await self._closing.wait()
+            with trio.move_on_after(self._timeouts.settle):
+                await self._mouth.wait_settled()
             await self._commands.drain()  # what the model has still to be told, it is told
             workers.cancel_scope.cancel("the session has ended")
 
@@ -224,13 +226,15 @@ class Session(Emitter):
             try:
                 frame = await anext(frames)
             except (StopAsyncIteration, trio.BrokenResourceError):
-                return  # the call is over, however: the event `Closed` follows and says how
+                break  # the call is over, perhaps since before there was anybody to hear the event `Closed`
             heard = self._ear.convert(frame)
             try:
                 if heard.num_samples:
                     self._model.append_nowait(heard)
             except trio.WouldBlock:
                 await self._model.append(heard)
+        reason = await self.channel.wait_closed()
+        self._finish(SessionEnd("channel", reason.error))
 
     def _turn_interrupted(self, event: TurnInterrupted) -> None:
         """Whoever interrupted: the model is told what was truly heard, once, and stops an answer that is still being made."""

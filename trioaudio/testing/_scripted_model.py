@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 MODEL_PHASE = 3e-6
 """Seconds: on a virtual clock a model's timers fall just after everybody else's, so that no two are due in one instant."""
 
-OF_AN_ANSWER = (ResponseCreated, AudioDelta, AudioDone, OutputTranscript, ResponseDone)
-
 
 @dataclass(frozen=True, slots=True, order=True)
 class _Due:
@@ -48,6 +46,8 @@ class _Due:
     time: float
     order: int
     what: ModelEvent | BaseException
+    of_answer: bool = False
+    """Whether it goes when the answer is stopped."""
 
 
 class ScriptedModel(Model):
@@ -168,16 +168,15 @@ class ScriptedModel(Model):
         start += MODEL_PHASE if start > trio.current_time() else 0.0
         response_id = self._script.next_response_id()
         self._open.append(response_id)
-        self._schedule(start, ResponseCreated(response_id))
+        self._schedule(start, ResponseCreated(response_id), of_answer=True)
         position = 0.0
         for frame in self._converted(utterance):
-            self._schedule(start + position / self._script.speed, AudioDelta(utterance.item, frame, response_id))
+            self._schedule(start + position / self._script.speed, AudioDelta(utterance.item, frame, response_id), of_answer=True)
             position += frame.duration
         self._busy_until = start + position / self._script.speed
-        self._schedule(self._busy_until, AudioDone(utterance.item))
-        if utterance.transcript:
-            self._schedule(self._busy_until, OutputTranscript(utterance.item, utterance.transcript))
-        self._schedule(self._busy_until, ResponseDone(response_id))
+        transcript = [OutputTranscript(utterance.item, utterance.transcript)] if utterance.transcript else []
+        for event in (AudioDone(utterance.item), *transcript, ResponseDone(response_id)):
+            self._schedule(self._busy_until, event, of_answer=True)
 
     def _converted(self, utterance: Utterance) -> Iterable[Frame]:
         if all(frame.format == self._output_format for frame in utterance):
@@ -187,19 +186,19 @@ class ScriptedModel(Model):
 
     def _stop(self, status: Literal["cancelled", "interrupted"], late_deltas: int = 0) -> None:
         """Say nothing more of the answers that are being made, but some deltas that are on their way already."""
-        pending = [due.what for due in sorted(self._queue) if isinstance(due.what, OF_AN_ANSWER)]
+        pending = [due.what for due in sorted(self._queue) if due.of_answer]
         unknown = {event.response_id for event in pending if isinstance(event, ResponseCreated)}
         deltas = [event for event in pending if isinstance(event, AudioDelta) and event.response_id not in unknown]
-        self._queue = [due for due in self._queue if not isinstance(due.what, OF_AN_ANSWER)]
+        self._queue = [due for due in self._queue if not due.of_answer]
         heapq.heapify(self._queue)
         stopped, self._open = [response_id for response_id in self._open if response_id not in unknown], []
         for event in (*deltas[:late_deltas], *(ResponseDone(response_id, status) for response_id in stopped)):
             self.emit(event)
         self._busy_until = trio.current_time()
 
-    def _schedule(self, when: float, what: ModelEvent | BaseException) -> None:
+    def _schedule(self, when: float, what: ModelEvent | BaseException, *, of_answer: bool = False) -> None:
         if self._end is None:
-            heapq.heappush(self._queue, _Due(when, next(self._order), what))
+            heapq.heappush(self._queue, _Due(when, next(self._order), what, of_answer))
             self._woken.unpark_all()
 
     def _received(self, what: ModelEvent | BaseException) -> ModelEvent:
