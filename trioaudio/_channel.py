@@ -403,6 +403,7 @@ async def start_channel(
     """
     opening = partial(open_channel, source, on=on, record=record, instruments=instruments, limits=limits, timeouts=timeouts)
     channel: Channel = await nursery.start(_live_in, opening, name="trioaudio channel")
+    await trio.lowlevel.checkpoint_if_cancelled()  # rather than a channel that its nursery's cancellation has closed already
     return channel
 
 
