@@ -69,6 +69,7 @@ class Recording:
         self._inbox: deque[Callable[[], None]] = deque()
         self._file_lock = threading.Lock()
         self._live, self._closed, self._given_up = True, False, False
+        self._ended = trio.Event()
         self._failure: Exception | None = None
         self.seconds: float = 0.0
         """Length of what is written, in seconds."""
@@ -115,7 +116,9 @@ class Recording:
         while self._live:
             passed = int((trio.current_time() - self._started_at - PHASE) / PERIOD)  # rounded, it may fall short of those counted
             periods = max(periods, passed) + 1
-            await trio.sleep_until(self._started_at + periods * PERIOD + PHASE)
+            with trio.move_on_at(self._started_at + periods * PERIOD + PHASE):
+                await self._ended.wait()  # at once, or closing a channel would wait for the next period
+                return
             await self._write_aside(partial(self._mixdown.settle, trio.current_time()))
 
     async def finish(self, now: float) -> None:
@@ -126,7 +129,7 @@ class Recording:
         Checkpoint: yes. On cancel: returns at once; what has begun is completed in its thread if the disk still answers.
         """
         await trio.lowlevel.checkpoint()
-        self._live = False
+        self._end()
         await self._write_aside(partial(self._mixdown.finish, now), last=True)
 
     def write_settled(self, now: float) -> None:
@@ -135,8 +138,12 @@ class Recording:
 
     def finish_now(self, now: float) -> None:
         """`finish` as a plain function; when another write hangs, it gives up the rest after half a second."""
-        self._live = False
+        self._end()
         self._stop_for(self._write(partial(self._mixdown.finish, now), last=True, patience=PATIENCE))
+
+    def _end(self) -> None:
+        self._live = False
+        self._ended.set()
 
     async def _write_aside(self, chunks: Callable[[], Iterator[bytes]], *, last: bool = False) -> None:
         write = partial(self._write, chunks, last=last)
@@ -192,6 +199,7 @@ class Recording:
     def _stop_for(self, error: Exception | None) -> None:
         if error is None or self.error is not None:
             return
-        self.error, self._live = error, False
+        self.error = error
+        self._end()
         if self._on_stopped is not None:
             self._on_stopped(error)
