@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
+from importlib import import_module
 from itertools import combinations
 from pathlib import Path
 from types import FrameType
@@ -100,10 +101,16 @@ def make_call(call: Call) -> int:
         KeyboardInterrupt: Ctrl-C, after the files have been completed; it may be in a group.
         SystemExit: a signal to end, likewise.
     """
-    import numpy as np  # noqa: F401 - needed anyway; when the clock runs, it would keep the first frame and Ctrl-C waiting
-
+    _load_what_is_slow(call)
     with _ending_like_ctrl_c("SIGTERM", "SIGHUP"):
         return trio.run(_made, call, clock=_virtual_clock() if call.fast else None, restrict_keyboard_interrupt_to_checkpoints=True)
+
+
+def _load_what_is_slow(call: Call) -> None:
+    """What a call needs anyway: once its clock runs, loading it would keep the first frame waiting, and Ctrl-C."""
+    import_module("numpy")
+    if call.timeline is not None:
+        import_module("._timeline_picture", __package__)
 
 
 async def _made(call: Call) -> int:
