@@ -142,8 +142,10 @@ class Frame:
 
     def cut(self, start: int, stop: int) -> Frame:
         """The samples from ``start`` up to ``stop`` as a frame of their own, still undecoded; the media time moves along."""
-        start, stop, _ = slice(start, stop).indices(self._num_samples)
-        return self._piece(start, max(start, stop))
+        if not 0 <= start <= stop <= self._num_samples:
+            start, stop, _ = slice(start, stop).indices(self._num_samples)
+            stop = max(start, stop)
+        return self._piece(start, stop)
 
     def _piece(self, start: int, stop: int) -> Frame:
         width = self._format.sample_bytes
