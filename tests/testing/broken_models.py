@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections import deque
 from collections.abc import Callable
@@ -68,7 +67,7 @@ class CanFly(Sound):
 
 class NeverStarts(Sound):
     async def start(self, agent: Agent, input_format: AudioFormat, output_format: AudioFormat) -> None:
-        await trio.sleep(math.inf)
+        await trio.sleep_forever()
 
 
 class CommitsWithoutCheckpoint(Sound):

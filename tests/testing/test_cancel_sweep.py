@@ -76,13 +76,13 @@ async def fails_when_cancelled() -> None:
     try:
         await trio.sleep(1)
     except trio.Cancelled:
-        raise ValueError("no goodbye") from None
+        raise ValueError("no goodbye") from None  # noqa: ASYNC104 - that is what is wrong with it
 
 
 async def hangs_when_cancelled() -> None:
     try:
         await trio.sleep(1)
-    except trio.Cancelled:
+    except trio.Cancelled:  # noqa: ASYNC103 - that is what is wrong with it
         with trio.CancelScope(shield=True):
             await trio.sleep_forever()
 
@@ -90,7 +90,7 @@ async def hangs_when_cancelled() -> None:
 async def goes_on_for_ever_when_cancelled() -> None:
     try:
         await trio.sleep(1)
-    except trio.Cancelled:
+    except trio.Cancelled:  # noqa: ASYNC103 - that is what is wrong with it
         with trio.CancelScope(shield=True):
             while True:  # noqa: ASYNC110 - that is what is wrong with it
                 await trio.sleep(1)
@@ -101,7 +101,7 @@ async def hangs() -> None:
 
 
 async def spins() -> None:
-    while True:
+    while True:  # noqa: ASYNC110 - that is what is wrong with it
         await trio.lowlevel.checkpoint()
 
 

@@ -19,6 +19,8 @@ OpenModelPair: TypeAlias = Callable[[], AbstractAsyncContextManager[ModelPair]]
 
 PATIENCE = 5.0
 """Seconds a check waits for what must come."""
+ROUNDING = 0.05
+"""Seconds of tolerance for what is measured: timers have phases, and real clocks are late."""
 
 
 class ModelBench:

@@ -10,15 +10,17 @@ import trio
 
 from .. import Event
 from ..abc import Paced, Played, Source
-from ..audio import PTIME, Frame
-from ._kit import NotChecked, do, until, verbs_missing
-from ._noise import as_bytes, frames_of, joined, noise, without_silence
+from ..audio import PTIME, AudioFormat, Frame
+from ._kit import NotChecked, do, require, until, verbs_missing
+from ._noise import as_bytes, difference, frames_of, joined, noise, without_silence
 
 SourcePair: TypeAlias = tuple[Source, object]
 OpenSourcePair: TypeAlias = Callable[[], AbstractAsyncContextManager[SourcePair]]
 
 PATIENCE = 5.0
 """Seconds a check waits for what must come."""
+ROUNDING = 0.05
+"""Seconds of tolerance for what is measured: timers have phases, and real clocks are late."""
 
 
 class SourceBench:
@@ -156,3 +158,10 @@ async def open_bench(open_pair: OpenSourcePair) -> AsyncGenerator[SourceBench, N
     """Open the pair and put it on a bench."""
     async with open_pair() as (source, far):
         yield SourceBench(source, far, open_pair)
+
+
+def require_same(expected: bytes, got: bytes, format: AudioFormat, what: str) -> None:
+    """Fail the check unless both are the same audio."""
+    got = without_silence(got, format)
+    found = difference(expected, got, format)
+    require(found is None, f"{what} {found}")
