@@ -93,8 +93,8 @@ def lint(session: nox.Session) -> None:
     library, others = (
         [str(path) for folder in folders for path in sorted(Path(folder).rglob("*.py"))] for folders in (CODE[:1], CODE[1:3])
     )
-    session.run("flake8-async", "--enable=ASYNC", f"--startable-in-context-manager={STARTED}", *library)
-    session.run("flake8-async", "--enable=ASYNC", f"--disable={RELAXED}", *others)
+    session.run("flake8-async", "--enable=ASYNC", f"--startable-in-context-manager={STARTED}", *library, log=False)
+    session.run("flake8-async", "--enable=ASYNC", f"--disable={RELAXED}", *others, log=False)
 
 
 @nox.session
@@ -127,7 +127,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def plugin(session: nox.Session) -> None:
-    """The example of somebody else's source: small, installed into a clean environment, and run by its name."""
+    """Somebody else's sources, installed into a clean environment: the example, run by its name, and one begun from the template."""
     example = ROOT / "docs" / "examples" / "beeper"
     if (lines := len((example / "trioaudio_beeper.py").read_text(encoding="utf-8").splitlines())) > 60:
         session.error(f"the example of a source has {lines} lines; it is to show that 60 are enough")
@@ -136,6 +136,11 @@ def plugin(session: nox.Session) -> None:
     session.run("trioaudio", "plugins", "beeper")
     session.run("trioaudio", "run", "--source", "beeper:880?seconds=3", "--model", "parrot", "--record", "beeps.wav", "--fast")
     session.run("python", "-c", "import wave; assert wave.open('beeps.wav').getnframes() > 3 * 8000, 'the call was not recorded'")
+    session.run("python", "-m", "pip", "uninstall", "--quiet", "--yes", "trioaudio-doorbell")  # of an earlier run
+    shutil.rmtree("trioaudio-doorbell", ignore_errors=True)
+    session.run("trioaudio", "new", "source", "doorbell")
+    session.install("--quiet", "--editable", "./trioaudio-doorbell[test]")
+    session.run("python", "-m", "pytest", "trioaudio-doorbell")
 
 
 @nox.session
