@@ -236,7 +236,7 @@ def _ending_like_ctrl_c(*names: str) -> Iterator[None]:
         yield
     except BaseException:
         if received:
-            raise SystemExit(128 + received[0]) from None
+            raise SystemExit(128 + received[0]) from None  # noqa: ASYNC104 - around trio.run: no Cancelled comes here
         raise
     finally:
         for number, handler in before.items():
