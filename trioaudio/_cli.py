@@ -61,8 +61,13 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
 
 def _prepare_output() -> None:
     """A name that the terminal cannot show is shown with escapes; where there is no output at all, it goes nowhere."""
-    if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as the process
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:  # closed: before anything else takes its number, and is taken for it
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as the process
+    sys.stderr = sys.stderr or sys.stdout
     if reconfigure := getattr(sys.stdout, "reconfigure", None):
         reconfigure(errors="backslashreplace")
 
