@@ -47,6 +47,23 @@ def items(told: list[tuple[str, int]]) -> list[str]:
     return [item for item, _ in told]
 
 
+class OddModel(Model):
+    """A model with a bug."""
+
+    name = "odd"
+    input_formats = output_formats = (STAMPED,)
+
+    async def start(self, agent: Agent, input_format: AudioFormat, output_format: AudioFormat) -> None:
+        await trio.lowlevel.checkpoint()
+
+    async def receive(self) -> ModelEvent:
+        await trio.sleep(1)
+        raise KeyError("a bug of the plugin")
+
+    async def append(self, frame: Frame) -> None:
+        await trio.lowlevel.checkpoint()
+
+
 # ---- audio, both ways
 
 
@@ -111,6 +128,25 @@ async def test_formats_that_cannot_be_converted_are_refused_by_name() -> None:
     ):
         async with open_call(Script(formats=[odd])):
             pass
+
+
+async def test_output_that_cannot_be_converted_is_refused_by_name_too() -> None:
+    class Whistle(OddModel):
+        input_formats = (STAMPED,)
+        output_formats = (AudioFormat("pcm16", 7_919),)
+
+    with pytest.raises(FormatError, match="speaks pcm16/7919; none of it can be converted to the channel's pcm16/8000/2"):
+        async with open_channel(ScriptedFarEnd().source) as channel, open_session(channel, Whistle()):
+            pass
+
+
+async def test_a_model_that_is_slow_to_take_audio_gets_all_of_it() -> None:
+    script = Script(pause=None)
+    async with open_call(script) as (caller, _):
+        script.stall(0.5)
+        caller.speak(say(0.5, "caller"))
+        await trio.sleep(2)
+    assert b"".join(frame.data for frame in script.appended) == b"".join(frame.data for frame in say(0.5, "caller"))
 
 
 # ---- commit and text
@@ -216,6 +252,19 @@ async def test_the_app_may_interrupt_and_the_answer_is_cancelled_at_once() -> No
         assert caller.hears_nothing_after(interruption.decided_at)
     assert script.cancels == [interruption.decided_at]
     assert script.truncations == [("a", 4_000)]
+
+
+async def test_a_wish_to_interrupt_an_answer_before_its_first_audio_cancels_it() -> None:
+    script = Script()
+    async with open_call(script) as (caller, _):
+        script.emit(ResponseCreated("thinking"))
+        await trio.sleep(1)
+        caller.wish_interrupt()
+        await trio.sleep(1)
+        script.emit(AudioDelta("a", say(0.1, "a")[0], "thinking"))
+        await trio.sleep(1)
+        assert caller.heard("a") == 0
+    assert len(script.cancels) == 1
 
 
 async def test_an_app_that_interrupts_the_channel_tells_the_model_too() -> None:
@@ -527,7 +576,17 @@ async def test_a_session_that_is_closed_leaves_the_channel_open_for_the_next_one
                 await caller.wait_hears(item, 1_600)
                 await trio.sleep(1)
             assert await session.wait_closed() == SessionEnd("closed")
+            assert not channel.emit(Commit()), "nobody listens any more"
     assert first.heard("caller") == second.heard("caller") == 4_000
+
+
+async def test_who_listens_to_a_session_is_told_that_it_is_over() -> None:
+    async with open_call(Script()) as (_, session):
+        with session.subscribe(Dtmf, Status) as events:
+            session.close()
+            assert [event async for event in events] == [Status("closed", "closed")]
+        with pytest.raises(trio.ClosedResourceError):
+            await session.wait_event(Dtmf)
 
 
 async def test_two_sessions_at_once_are_refused() -> None:
@@ -590,6 +649,15 @@ async def test_what_the_model_has_still_to_be_told_when_the_block_ends_it_is_tol
     assert script.truncations == [("a", 4_000)]
 
 
+async def test_an_interruption_of_which_all_has_been_told_holds_up_no_end() -> None:
+    async with open_call(Script(say(5.0, "a"))) as (caller, session):
+        await caller.wait_hears("a", 4_000)
+        session.interrupt()
+        await trio.sleep(1)
+        closing_since = trio.current_time()
+    assert trio.current_time() == closing_since
+
+
 async def test_what_the_model_has_still_to_be_told_when_the_body_is_cancelled_it_is_told() -> None:
     script = Script(say(5.0, "a"), speed=1.0)
     with trio.CancelScope() as scope:
@@ -640,23 +708,6 @@ async def test_a_model_that_is_told_too_much_at_once_is_given_up() -> None:
 
 
 # ---- errors
-
-
-class OddModel(Model):
-    """A model with a bug."""
-
-    name = "odd"
-    input_formats = output_formats = (STAMPED,)
-
-    async def start(self, agent: Agent, input_format: AudioFormat, output_format: AudioFormat) -> None:
-        await trio.lowlevel.checkpoint()
-
-    async def receive(self) -> ModelEvent:
-        await trio.sleep(1)
-        raise KeyError("a bug of the plugin")
-
-    async def append(self, frame: Frame) -> None:
-        await trio.lowlevel.checkpoint()
 
 
 async def test_an_error_of_the_body_comes_out_bare() -> None:
