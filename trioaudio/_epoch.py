@@ -31,3 +31,4 @@ class Epoch:
         self.over = True
         self.scope.cancel("interrupted")  # before close: a parked receiver must get Cancelled, not ClosedResourceError
         self.outbox.close()
+        self.held = None

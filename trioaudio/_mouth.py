@@ -53,9 +53,10 @@ class Mouth:
             pass  # past max_turn: the channel has counted and reported it
 
     def _begin(self, item_id: str) -> Turn:
-        turn = self._turns[item_id] = self._channel.turn(item_id, format=self._format)
-        while len(self._turns) > REMEMBERED:
+        self._turns = {name: turn for name, turn in self._turns.items() if turn.interrupted or not _is_played(turn)}
+        while len(self._turns) >= REMEMBERED:
             del self._turns[next(iter(self._turns))]
+        turn = self._turns[item_id] = self._channel.turn(item_id, format=self._format)
         return turn
 
     def _count_late(self, frame: Frame) -> None:
@@ -93,3 +94,7 @@ class Mouth:
         self._silenced[name] = None
         if len(self._silenced) > REMEMBERED:
             del self._silenced[next(iter(self._silenced))]
+
+
+def _is_played(turn: Turn) -> bool:
+    return turn.ended and not turn.receipt.lost

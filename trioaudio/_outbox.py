@@ -86,6 +86,7 @@ class Outbox:
         self._num_waiting -= 1
 
     def close(self) -> None:
-        """Nothing is put or taken any more."""
+        """Nothing is put or taken any more; what waits is dropped, though somebody may hold on to a turn of this epoch."""
         self._receive.close()
         self._send.close()
+        self._next = None

@@ -1,0 +1,153 @@
+"""Many channels speak in real time, to ears without a jitter buffer: what it costs, how late frames are, and what is not heard for it.
+
+Each channel says one turn after the other, as a model makes them: whole deltas, faster than real time. Its far end plays a
+frame as soon as the one before it is over, and counts how long it had nothing to play in the middle of a turn. The share of a
+core is for channels that all speak all the time. A machine that is busy with something else starves the ears, whatever we do:
+so how long it kept us waiting is shown too, where it can be known (Linux).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import trio
+from findings import Effort, Finding, Tell
+from hops import two_hops
+
+from trioaudio import Event, open_channel
+from trioaudio.abc import Paced, Source
+from trioaudio.audio import MULAW_8K, PTIME, Frame
+
+TITLE = "paced in real time: share of a core, lateness of a frame, and starvation of an ear without a jitter buffer"
+NUM_CHANNELS = (1, 100, 500, 1000)
+AIMS = {1000: 35.0}
+TURN = 2.0
+DELTA = 0.2
+PAUSE = 0.05
+HOPS = 4000
+FORMAT = MULAW_8K
+
+
+class Ear(Source):
+    """A far end that plays what it is given as it comes, and keeps account in times of its own."""
+
+    input_format = output_format = FORMAT
+    far_end = Paced()
+
+    def __init__(self, heard: Heard) -> None:
+        self._heard = heard
+        self._speaks_until = 0.0
+        self._begun = self._due = 0.0
+
+    async def receive(self) -> Frame | Event:
+        await trio.sleep_forever()
+        raise AssertionError
+
+    def begin(self) -> None:
+        """A turn begins now: its first frame is due."""
+        self._begun = self._due = trio.current_time()
+        self._speaks_until = 0.0
+
+    def send_nowait(self, frame: Frame) -> None:
+        now = trio.current_time()
+        if self._speaks_until:
+            self._heard.starved += max(0.0, now - self._speaks_until)
+        self._heard.late.append(now - self._due)
+        self._speaks_until = max(self._speaks_until, now) + PTIME
+        self._due = max(self._begun, self._speaks_until - self.far_end.lead)
+
+    async def send(self, frame: Frame) -> None:
+        await trio.lowlevel.checkpoint()
+        self.send_nowait(frame)
+
+
+@dataclass(slots=True)
+class Heard:
+    """What all ears of a run have to tell."""
+
+    late: list[float] = field(default_factory=list)
+    """Of each frame: when it came, less when it was due."""
+    starved: float = 0.0
+
+    def late_ms(self, share: float) -> float:
+        """The lateness that ``share`` of all frames does not exceed, in milliseconds."""
+        self.late.sort()
+        return self.late[int(share * (len(self.late) - 1))] * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a number of channels did to this machine."""
+
+    heard: Heard
+    microseconds: float
+    """Of CPU for each frame, everything included."""
+    kept_waiting: float | None
+    """How much of the time we would have worked but the machine did not let us, in percent; None where nobody knows."""
+
+
+async def speak(num_channels: int, seconds: float) -> Outcome:
+    """Let so many channels speak for so long, their turns spread evenly."""
+    heard = Heard()
+    async with trio.open_nursery() as nursery:
+        begin = trio.current_time() + 0.5 + num_channels / 1000
+        end = begin + seconds
+        for number in range(num_channels):
+            nursery.start_soon(_one, heard, begin + TURN * number / num_channels, end)
+        await trio.sleep_until(begin + TURN)  # all have begun by now
+        heard.late.clear()
+        heard.starved, cpu, waited = 0.0, time.process_time(), _seconds_kept_waiting()
+        await trio.sleep_until(end)
+        cpu, waited_now = time.process_time() - cpu, _seconds_kept_waiting()
+        nursery.cancel_scope.cancel()
+    kept_waiting = None if waited is None or waited_now is None else (waited_now - waited) / (seconds - TURN) * 100
+    return Outcome(heard, cpu / len(heard.late) * 1e6, kept_waiting)
+
+
+def _seconds_kept_waiting() -> float | None:
+    """How long this process has been ready to run and had to wait for a core."""
+    try:
+        return int(Path("/proc/self/schedstat").read_text().split()[1]) / 1e9
+    except OSError:
+        return None
+
+
+async def _one(heard: Heard, begin: float, end: float) -> None:
+    ear, delta = Ear(heard), Frame.silence(round(DELTA * FORMAT.rate), FORMAT)
+    async with open_channel(ear) as channel:
+        await trio.sleep_until(begin)
+        while trio.current_time() < end:
+            ear.begin()
+            with channel.turn() as turn:
+                for _ in range(round(TURN / DELTA)):
+                    turn.send_nowait(delta)
+            await turn.wait_played()
+            await trio.sleep(PAUSE)
+
+
+def measure(effort: Effort, tell: Tell) -> list[Finding]:
+    """One number of channels after the other."""
+    return [finding for number in NUM_CHANNELS for finding in _findings(number, effort.rounds(8, 4), tell)]
+
+
+def _findings(number: int, seconds: int, tell: Tell) -> Iterator[Finding]:
+    tell(f"{number} channels speak for {seconds} s")
+    hops = min(trio.run(two_hops, HOPS), trio.run(two_hops, HOPS)) * 1e6
+    outcome = trio.run(speak, number, seconds)
+    heard, finding = outcome.heard, partial(_finding, f"{number} channel{'s' * (number > 1)}")
+    yield finding("share of a core", outcome.microseconds * number / PTIME / 1e4, "%", aim=AIMS.get(number))
+    yield finding("CPU for a frame", outcome.microseconds, "us", outcome.microseconds / hops, "the hops")
+    yield finding("lateness p50", heard.late_ms(0.5), "ms")
+    yield finding("lateness p99", heard.late_ms(0.99), "ms")
+    yield finding("starvation of all ears", heard.starved * 1000, "ms")
+    yield finding("starvation in a second of speech", heard.starved * 1000 / (len(heard.late) * PTIME), "ms")
+    if outcome.kept_waiting is not None:
+        yield finding("kept waiting by the machine", outcome.kept_waiting, "% of time")
+
+
+def _finding(who: str, what: str, value: float, unit: str, ratio: float | None = None, to: str = "", aim: float | None = None) -> Finding:
+    return Finding(f"{who}: {what}", value, unit, ratio, to, aim)
