@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from trioaudio.testing import LATE, LateClock, run_virtual, scheduled_by
+from trioaudio.testing import LATE, LateClock, Standstill, run_virtual, scheduled_by
 
 
 async def wake_ups() -> list[float]:
@@ -73,6 +73,26 @@ def test_a_seed_can_be_given_to_any_run() -> None:
             return trio.run(order_of_tasks, clock=trio.testing.MockClock(autojump_threshold=0))
 
     assert run() == run() == run_virtual(order_of_tasks, seed=3)
+
+
+@pytest.mark.parametrize("shield", [False, True])
+def test_what_would_wait_for_ever_ends_and_says_so(shield: bool) -> None:
+    async def main() -> None:
+        await trio.sleep(3)
+        with trio.CancelScope(shield=shield):
+            await trio.sleep_forever()
+
+    with pytest.raises(Standstill, match=r"it hangs at 3\.0 s: everybody waits"):
+        run_virtual(main)
+
+
+def test_what_would_be_busy_for_ever_ends_and_says_so() -> None:
+    async def main() -> None:
+        while True:  # noqa: ASYNC110 - that is what is wrong with it
+            await trio.lowlevel.checkpoint()
+
+    with pytest.raises(Standstill, match=r"it spins at 0\.0 s"):
+        run_virtual(main)
 
 
 async def test_the_fixture_virtual_clock_lets_time_fly(virtual_clock: None) -> None:

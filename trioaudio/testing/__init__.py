@@ -8,6 +8,7 @@ from ._check_model import check_model as check_model
 from ._check_source import check_source as check_source
 from ._clocks import LATE as LATE
 from ._clocks import LateClock as LateClock
+from ._clocks import Standstill as Standstill
 from ._clocks import run_virtual as run_virtual
 from ._clocks import scheduled_by as scheduled_by
 from ._ear import Ear as Ear

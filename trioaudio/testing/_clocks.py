@@ -9,7 +9,12 @@ from typing import Any, TypeVar
 import trio
 from trio.testing import MockClock
 
+from ._watchdog import Watchdog
+
 T = TypeVar("T")
+
+PATIENCE = 300_000
+"""What is allowed to happen at one moment of virtual time; some seconds of real time, in which a thread may still answer."""
 
 LATE = 0.0003
 """Seconds by which a usual kernel wakes a sleeper too late."""
@@ -38,6 +43,10 @@ class LateClock(trio.abc.Instrument):
             self._seen = clock.current_time()
 
 
+class Standstill(AssertionError):  # noqa: N818 - the name says what happened
+    """A run on the virtual clock would never have ended: everybody waited for nothing, or somebody was busy for ever."""
+
+
 def run_virtual(
     async_fn: Callable[..., Awaitable[T]],
     *args: object,
@@ -51,15 +60,41 @@ def run_virtual(
     Real sockets and threads do not wait for such a clock: code that uses them runs on the real one.
 
     Args:
-        async_fn, args: what to run.
+        async_fn, *args: what to run.
         late: seconds by which every sleeper is woken late; `LATE` is what a usual kernel does.
         seed: fixes the order in which Trio runs tasks that are due at once; different seeds, different orders.
         clock: another clock than the virtual one.
         instruments: as for `trio.run`.
+
+    Raises:
+        Standstill: it would never have ended; where a real clock would let it wait, a virtual one has nothing to wait for.
     """
-    watching = [*instruments, *([LateClock(late)] if late else [])]
+    guard = _Guard()
+    watching = [*instruments, *([LateClock(late)] if late else []), *([Watchdog(guard.end, PATIENCE)] if clock is None else [])]
     with scheduled_by(seed):
-        return trio.run(async_fn, *args, clock=clock or MockClock(autojump_threshold=0), instruments=watching)
+        return trio.run(guard.run, async_fn, *args, clock=clock or virtual_clock(), instruments=watching)
+
+
+def virtual_clock() -> MockClock:
+    """A clock that jumps ahead whenever everybody sleeps."""
+    return MockClock(autojump_threshold=0)
+
+
+class _Guard:
+    """Ends a run that stands still, and says so."""
+
+    def __init__(self) -> None:
+        self._scope = trio.CancelScope()
+        self._why = ""
+
+    def end(self, why: str) -> None:
+        self._why = self._why or why
+        self._scope.cancel(why)
+
+    async def run(self, async_fn: Callable[..., Awaitable[T]], *args: object) -> T:
+        with self._scope:
+            return await async_fn(*args)
+        raise Standstill(self._why)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from typing import Generic, Literal, Protocol, TypeAlias, TypeVar
 import trio
 from trio.testing import assert_checkpoints
 
-from ._clocks import run_virtual, scheduled_by
+from ._clocks import scheduled_by, virtual_clock
 from ._report import Finding, Report
 from ._watchdog import Watchdog
 
@@ -105,7 +105,8 @@ class _Attempt(Generic[B]):
             if clock == "virtual":
                 watchdog = Watchdog(self._end_by_force)
                 watchdog.give_up_at = LONGEST + 1
-                return run_virtual(self._guarded, seed=0, instruments=[watchdog])
+                with scheduled_by(0):
+                    return trio.run(self._guarded, clock=virtual_clock(), instruments=[watchdog])
             with scheduled_by(0):
                 return trio.run(self._guarded)
 

@@ -18,7 +18,7 @@ import trio
 
 from .. import Timeouts
 from ..lowlevel import ticker_statistics
-from ._clocks import run_virtual, scheduled_by
+from ._clocks import scheduled_by, virtual_clock
 from ._leftovers import living_tasks, only_new_garbage, open_files
 from ._watchdog import Watchdog
 
@@ -124,13 +124,12 @@ class _Sweep:
         return executioner.steps
 
     def _run(self, executioner: _Executioner) -> BaseException | None:
+        executioner.watchdog = Watchdog(executioner.end_by_force)
+        virtual = self.clock == "virtual"
+        instruments: list[trio.abc.Instrument] = [executioner, *([executioner.watchdog] if virtual else [])]
         try:
-            if self.clock == "virtual":
-                watchdog = executioner.watchdog = Watchdog(executioner.end_by_force)
-                run_virtual(executioner.lead, self.scenario, seed=self.seed, instruments=[watchdog, executioner])
-            else:
-                with scheduled_by(self.seed):
-                    trio.run(executioner.lead, self.scenario, instruments=[executioner])
+            with scheduled_by(self.seed):
+                trio.run(executioner.lead, self.scenario, clock=virtual_clock() if virtual else None, instruments=instruments)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
             return error
         return None

@@ -18,10 +18,11 @@ class Watchdog(trio.abc.Instrument):
 
     Args:
         on_trouble: told what is wrong; again and again, if it does not end.
+        patience: how many steps, or looks around, may come at one and the same time.
     """
 
-    def __init__(self, on_trouble: Callable[[str], object]) -> None:
-        self._on_trouble = on_trouble
+    def __init__(self, on_trouble: Callable[[str], object], patience: int = PATIENCE) -> None:
+        self._on_trouble, self._patience = on_trouble, patience
         self._idle = self._busy = 0
         self._now = 0.0
         self.give_up_at: float = math.inf
@@ -31,7 +32,7 @@ class Watchdog(trio.abc.Instrument):
         """Called by Trio."""
         now = trio.current_time()
         self._idle, self._busy, self._now = 0, (self._busy + 1 if now == self._now else 0), now
-        if self._busy and self._busy % PATIENCE == 0:
+        if self._busy and self._busy % self._patience == 0:
             self._bark(f"it spins at {now} s")
         if now > self.give_up_at:
             self.give_up_at = now + 1
@@ -40,7 +41,7 @@ class Watchdog(trio.abc.Instrument):
     def before_io_wait(self, timeout: float) -> None:
         """Called by Trio."""
         self._idle += 1
-        if self._idle % PATIENCE == 0:
+        if self._idle % self._patience == 0:
             self._bark(f"it hangs at {trio.current_time()} s: everybody waits, for nothing that could happen")
 
     def _bark(self, why: str) -> None:
