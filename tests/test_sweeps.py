@@ -6,9 +6,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 import trio
+from testing.socket_pair import open_socket_pair
 
 from trioaudio import Channel, Dtmf, Turn, TurnInterrupted, converse, open_channel, open_session, start_channel
 from trioaudio.abc import Buffering, Paced
+from trioaudio.audio import Frame
 from trioaudio.testing import Script, ScriptedFarEnd, SweepReport, breaks, cancel_sweep, ends, open_call, say
 
 Scenario = Callable[[], Awaitable[None]]
@@ -181,3 +183,13 @@ def test_cancelled_at_every_checkpoint_of_its_body(scenario: Scenario) -> None:
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
 def test_cancelled_between_the_steps_of_all_its_tasks(scenario: Scenario) -> None:
     cancel_sweep(scenario, seeds=[2], steps_of="everybody", limit=40, laws=[ledgers])
+
+
+def test_a_source_with_sockets_leaves_none_open_wherever_it_is_cancelled() -> None:
+    async def call_over_sockets() -> None:
+        async with open_socket_pair() as (source, _), open_channel(source) as channel:
+            turn = ledgers.watch(ledgers.of(channel).turn("a"))
+            turn.send_nowait(Frame.silence(800, source.output_format))
+            await trio.sleep(0.01)
+
+    cancel_sweep(call_over_sockets, clock="real", limit=20, laws=[ledgers])
