@@ -87,7 +87,8 @@ class Account:
 
     def name_file(self, path: Path, what: str) -> None:
         """Tell of a file that was left."""
-        self._screen.row(f"{path.stat().st_size / 1000:.0f} kB", "", f"{path}: {what}")
+        kilobytes = path.stat().st_size / 1000
+        self._screen.row(f"{kilobytes:.0f} kB" if kilobytes < 10_000 else f"{kilobytes / 1000:.1f} MB", "", f"{path}: {what}")
 
 
 _Row = tuple[str, str, str]

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -177,108 +174,6 @@ class TestWords:
         self, trioaudio: Command, caller: Path, source: str, model: str, complaint: str
     ) -> None:
         assert trioaudio(*call(source=source, model=model)).complaint.startswith(complaint)
-
-
-PLUGIN = '''
-    """A far party and a model that live in the real world: they need a network, so to speak."""
-
-    from contextlib import asynccontextmanager
-    import trio
-    from trioaudio.abc import Model, source_plugin, model_plugin
-    from trioaudio.audio import PCM16_48K, AudioFormat
-    from trioaudio.models.parrot import open_parrot
-    from trioaudio.sources.wavfile import open_wavfile
-
-    @source_plugin("wire")
-    @asynccontextmanager
-    async def open_wire(path: str = "caller.wav"):
-        """A source on the real clock."""
-        async with open_wavfile.open(path) as source:
-            yield source
-
-    @source_plugin("dead", virtual=True)
-    @asynccontextmanager
-    async def open_dead():
-        """A source whose network is down."""
-        raise OSError(101, "Network is unreachable")
-        yield
-
-    class Fickle(Model):
-        name = "fickle"
-        input_formats = output_formats = (PCM16_48K,)
-        async def start(self, agent, input_format, output_format):
-            await trio.sleep(0)
-        async def receive(self):
-            await trio.sleep(0.3)
-            raise trio.BrokenResourceError("the provider hung up on us")
-        async def append(self, frame):
-            await trio.sleep(0)
-
-    @model_plugin("fickle", virtual=True)
-    @asynccontextmanager
-    async def open_fickle():
-        """A model that leaves in the middle of a call."""
-        yield Fickle()
-
-    class Picky(Fickle):
-        name = "picky"
-        input_formats = output_formats = (AudioFormat("pcm16", 47_999),)
-
-    @model_plugin("picky", virtual=True)
-    @asynccontextmanager
-    async def open_picky():
-        """A model whose format nothing converts to."""
-        yield Picky()
-'''
-ENTRY_POINTS = """
-[trioaudio.sources]
-wire = acme_wire:open_wire
-dead = acme_wire:open_dead
-[trioaudio.models]
-fickle = acme_wire:open_fickle
-picky = acme_wire:open_picky
-"""
-
-
-@pytest.fixture
-def acme(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An installed package with plugins that need the real world, or fail in it."""
-    site = tmp_path_factory.mktemp("site")
-    info = site / "acme_wire-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.4\nName: acme-wire\nVersion: 1.0\n", encoding="utf-8")
-    (info / "entry_points.txt").write_text(ENTRY_POINTS, encoding="utf-8")
-    (site / "acme_wire.py").write_text(dedent(PLUGIN), encoding="utf-8")
-    monkeypatch.syspath_prepend(site)
-    monkeypatch.delitem(sys.modules, "acme_wire", raising=False)
-
-
-@pytest.mark.usefixtures("acme")
-class TestPlugins:
-    """Plugins that cannot do what is asked of them, and a world that does not play along."""
-
-    def test_fast_with_a_plugin_that_needs_the_real_clock(self, trioaudio: Command, caller: Path) -> None:
-        complaint = "--fast runs on a virtual clock, and 'wire' needs the real one; leave --fast out"
-        assert trioaudio(*call(source="wire")).complaint == complaint
-
-    def test_an_impossible_pair_of_formats(self, trioaudio: Command, caller: Path) -> None:
-        outcome = trioaudio(*call(model="picky"))
-        assert outcome.code == 2
-        assert outcome.err.count("\n") == 1
-        assert {"pcm16/8000", "pcm16/47999"} <= set(re.findall(r"pcm16/\d+", outcome.err))
-
-    def test_a_network_that_is_down_is_a_broken_call(self, trioaudio: Command, folder: Path) -> None:
-        outcome = trioaudio(*call(source="dead"))
-        assert (outcome.code, outcome.err) == (1, "trioaudio: [Errno 101] Network is unreachable\n")
-
-    def test_a_model_that_leaves_breaks_the_call_and_leaves_whole_files(
-        self, trioaudio: Command, caller: Path, read_wav: Callable[[Path], tuple[int, Any]]
-    ) -> None:
-        outcome = trioaudio(*call("--record", "call.wav", model="fickle"))
-        assert (outcome.code, outcome.err) == (1, "")
-        assert "model   is gone: the provider hung up on us" in outcome.out
-        rate, pcm = read_wav(Path("call.wav"))
-        assert 0.2 < len(pcm) / rate < 0.5
 
 
 BLOCKED = """

@@ -1,0 +1,173 @@
+"""Calls with plugins of other packages: refused where they cannot do it, and finished properly where they fail on the way."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+
+Command = Callable[..., Any]
+ReadWav = Callable[[Path], tuple[int, Any]]
+
+PLUGINS = '''
+    from contextlib import asynccontextmanager
+    from typing import Literal
+    import trio
+    from trioaudio.abc import Model, Paced, Source, model_plugin, source_plugin
+    from trioaudio.audio import PCM16_8K, PCM16_48K, PTIME, AudioFormat, Frame
+
+    class Hum(Source):
+        input_format = output_format = PCM16_8K
+        far_end = Paced(lead=PTIME, can_clear=True)
+        def __init__(self, seconds, error):
+            self.left, self.error = round(seconds * 50), error
+        async def receive(self):
+            await trio.sleep(0.02)
+            if not self.left:
+                raise self.error
+            self.left -= 1
+            return Frame(b"hm" * 160, PCM16_8K)
+        def send_nowait(self, frame):
+            pass
+        async def send(self, frame):
+            await trio.sleep(0)
+        async def clear(self):
+            await trio.sleep(0)
+
+    ERRORS = {
+        "hangup": trio.EndOfChannel(), "world": trio.BrokenResourceError("the line was cut"), "bug": ZeroDivisionError("a mistake")
+    }
+
+    @source_plugin("hum", virtual=True)
+    @asynccontextmanager
+    async def open_hum(end: Literal["hangup", "world", "bug"]):
+        """A source that ends after half a second, in one way or another."""
+        yield Hum(0.5, ERRORS[end])
+
+    @source_plugin("real")
+    @asynccontextmanager
+    async def open_real():
+        """A source that needs the real clock."""
+        yield Hum(0.5, trio.EndOfChannel())
+
+    @source_plugin("dead", virtual=True)
+    @asynccontextmanager
+    async def open_dead():
+        """A source whose network is down."""
+        raise OSError(101, "Network is unreachable")
+        yield
+
+    class Silent(Model):
+        name = "silent"
+        input_formats = output_formats = (PCM16_48K,)
+        leaves = trio.BrokenResourceError("the provider hung up on us")
+        async def start(self, agent, input_format, output_format):
+            await trio.sleep(0)
+        async def receive(self):
+            await trio.sleep(0.3)
+            raise self.leaves
+        async def append(self, frame):
+            await trio.sleep(0)
+
+    @model_plugin("fickle", virtual=True)
+    @asynccontextmanager
+    async def open_fickle():
+        """A model whose connection breaks in the middle of a call."""
+        yield Silent()
+
+    class Polite(Silent):
+        leaves = trio.EndOfChannel()
+
+    @model_plugin("polite", virtual=True)
+    @asynccontextmanager
+    async def open_polite():
+        """A model that ends the conversation."""
+        yield Polite()
+
+    class Picky(Silent):
+        input_formats = output_formats = (AudioFormat("pcm16", 47_999),)
+
+    @model_plugin("picky", virtual=True)
+    @asynccontextmanager
+    async def open_picky():
+        """A model whose format nothing converts to."""
+        yield Picky()
+'''
+ENTRY_POINTS = """
+[trioaudio.sources]
+hum = acme_calls:open_hum
+real = acme_calls:open_real
+dead = acme_calls:open_dead
+[trioaudio.models]
+fickle = acme_calls:open_fickle
+polite = acme_calls:open_polite
+picky = acme_calls:open_picky
+"""
+
+
+@pytest.fixture(autouse=True)
+def _acme(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installed package that brings these plugins."""
+    site = tmp_path_factory.mktemp("site")
+    info = site / "acme_calls-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.4\nName: acme-calls\nVersion: 1.0\n", encoding="utf-8")
+    (info / "entry_points.txt").write_text(ENTRY_POINTS, encoding="utf-8")
+    (site / "acme_calls.py").write_text(dedent(PLUGINS), encoding="utf-8")
+    monkeypatch.syspath_prepend(site)
+    monkeypatch.delitem(sys.modules, "acme_calls", raising=False)
+
+
+def call(source: str, model: str) -> tuple[str, ...]:
+    """The command of one call on the virtual clock."""
+    return ("run", "--source", source, "--model", model, "--record", "call.wav", "--fast")
+
+
+def test_fast_is_refused_with_a_plugin_that_needs_the_real_clock(trioaudio: Command, folder: Path) -> None:
+    complaint = "--fast runs on a virtual clock, and 'real' needs the real one; leave --fast out"
+    assert trioaudio(*call("real", "parrot")).complaint == complaint
+    assert not Path("call.wav").exists()
+
+
+def test_an_impossible_pair_of_formats_is_refused_naming_both(trioaudio: Command, folder: Path) -> None:
+    outcome = trioaudio(*call("hum:hangup", "picky"))
+    assert outcome.code == 2
+    assert outcome.err.count("\n") == 1
+    assert {"pcm16/8000", "pcm16/47999"} <= set(re.findall(r"pcm16/\d+", outcome.err))
+
+
+def test_a_network_that_is_down_is_one_line_and_a_broken_call(trioaudio: Command, folder: Path) -> None:
+    outcome = trioaudio(*call("dead", "parrot"))
+    assert (outcome.code, outcome.out, outcome.err) == (1, "", "trioaudio: [Errno 101] Network is unreachable\n")
+
+
+@pytest.mark.parametrize(
+    ("source", "model", "code", "told", "seconds"),
+    [
+        ("hum:hangup", "parrot", 0, "caller  hangs up", 0.5),
+        ("hum:world", "parrot", 1, "caller  is gone: the line was cut", 0.5),
+        ("hum:hangup", "fickle", 1, "model   is gone: the provider hung up on us", 0.3),
+        ("hum:hangup", "polite", 0, "model   has left", 0.3),
+    ],
+)
+def test_whoever_leaves_ends_the_call_and_the_recording_is_whole(
+    trioaudio: Command, folder: Path, read_wav: ReadWav, source: str, model: str, code: int, told: str, seconds: float
+) -> None:
+    outcome = trioaudio(*call(source, model))
+    assert (outcome.code, outcome.err) == (code, "")
+    assert told in outcome.out
+    rate, pcm = read_wav(Path("call.wav"))
+    assert len(pcm) / rate == pytest.approx(seconds, abs=0.03)
+
+
+def test_a_bug_in_a_plugin_is_loud_and_the_recording_is_whole(trioaudio: Command, folder: Path, read_wav: ReadWav) -> None:
+    with pytest.raises(ExceptionGroup) as raised:
+        trioaudio(*call("hum:bug", "parrot"))
+    assert raised.value.subgroup(ZeroDivisionError)
+    rate, pcm = read_wav(Path("call.wav"))
+    assert len(pcm) / rate == pytest.approx(0.5, abs=0.03)
