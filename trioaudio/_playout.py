@@ -55,10 +55,12 @@ class Playout:
         self.limits: Limits = limits
         self.timeouts: Timeouts = timeouts
         self._emit, self._instruments = emit, instruments
+        self._watched = bool(instruments.watching)
         self._lead = max(self.far_end.lead, PTIME)
         self._cut = isinstance(self.far_end, Paced) or not self.far_end.can_clear
         self._chunk = PTIME if self._cut else BUFFERED_CHUNK
         self.space: ParkingLot = ParkingLot()
+        self._num_blocked = 0  # producers that wait; a number, since it is looked at for every frame
         self.settle: ParkingLot = ParkingLot()
         self.epoch: Epoch = self._new_epoch(0, trio.current_time())
         self._live: deque[Turn] = deque()  # begun, and not known to be heard
@@ -66,7 +68,7 @@ class Playout:
         self._implicit: Turn | None = None
         self._settlements: list[Settlement] = []
         self.clears: int = 0
-        self._handed = 0  # samples handed over since the last clear
+        self._handed = 0  # samples handed over since the last clear, in epochs that are over
         self.last_sent_at: float | None = None
         self.dry: trio.CancelScope | None = None  # around the playback task's wait for more audio
         self.settle_later: Callable[[Settlement], None] = self.settle_now
@@ -105,7 +107,7 @@ class Playout:
 
     def implicit_turn(self) -> Turn:
         """The turn of audio that came without one; never somebody's explicit turn."""
-        if self._implicit is None or self._current is not self._implicit or self._implicit.ended:
+        if self._implicit is None or self._implicit.ended:  # an explicit one has ended it
             self._implicit = self.turn(None, None)
         return self._implicit
 
@@ -116,6 +118,14 @@ class Playout:
     def has_room(self) -> bool:
         """Whether a frame is admitted: whole, while there is any room."""
         return self.queued_seconds() < self.limits.outbound
+
+    async def wait_for_room(self) -> None:
+        """Wait until there may be room for a frame. Checkpoint: yes."""
+        self._num_blocked += 1
+        try:
+            await self.space.park()
+        finally:
+            self._num_blocked -= 1
 
     def pass_baton(self) -> None:
         """Wake the next producer, if there is room for it."""
@@ -164,11 +174,10 @@ class Playout:
         turn._sent += num_samples
         turn._queued -= num_samples
         turn._wire_sent += wire_samples
-        self._handed += wire_samples
         self.last_sent_at = now
-        if self._instruments.watching:
+        if self._watched:
             self._instruments.agent_sent(wire, start, epoch.number)
-        if self.space:
+        if self._num_blocked:
             self.pass_baton()
         if turn._sent >= turn._awaited:
             turn._awaited = math.inf
@@ -238,6 +247,7 @@ class Playout:
         for turn in stopped:  # then the door
             self._shut(turn)
         old.must_clear = must_clear
+        self._handed += old.playhead.sent
         silent_from = now if self.far_end.can_clear else max(now, old.playhead.horizon)  # what cannot be cleared plays on
         self.epoch, self._current = self._new_epoch(old.number + 1, silent_from), None
         old.end()

@@ -25,7 +25,7 @@ from trioaudio import (
     TurnStarted,
     open_channel,
 )
-from trioaudio.abc import Buffering, Paced
+from trioaudio.abc import Buffering, Paced, Played
 from trioaudio.testing import ScriptedFarEnd, say, stamp
 
 virtual = pytest.mark.usefixtures("virtual_clock")
@@ -225,6 +225,19 @@ class TestWaitPlayed:
                 await wait_all_tasks_blocked()
         assert ended == [(number, pytest.approx(0.3 * (number + 1), abs=0.001)) for number in range(5)]
 
+    async def test_ends_when_the_far_end_says_that_it_has_played_all(self):
+        quick = ScriptedFarEnd(Buffering(lead=5.0, reports=True))
+        async with open_channel(quick.source) as channel, trio.open_nursery() as nursery:
+            turn = push(channel.turn("a"), say(3.0, "a"))
+
+            async def report_soon() -> None:
+                await trio.sleep(1)
+                quick.signal(Played(24_000))
+
+            nursery.start_soon(report_soon)
+            await turn.wait_played()
+            assert trio.current_time() == 1
+
     async def test_follows_the_far_end_when_it_is_slower_than_was_reckoned(self):
         slow = ScriptedFarEnd(report_every=0.1, send_delay=lambda: 0.2)
         async with open_channel(slow.source) as channel:
@@ -334,6 +347,19 @@ async def test_a_turn_without_audio_leaves_no_trace(far: ScriptedFarEnd):
                 await trio.sleep(0.01)
         assert not channel.interrupt()
     assert told == []
+
+
+@virtual
+async def test_a_turn_without_audio_does_not_keep_the_next_one_from_being_told_of(far: ScriptedFarEnd):
+    played: list[tuple[str | None, float]] = []
+    async with open_channel(far.source, on={TurnPlayed: lambda e: played.append((e.receipt.item_id, trio.current_time()))}) as channel:
+        channel.turn("text only").end()
+        push(channel.turn("a"), say(0.5, "a")).end()
+        await trio.sleep(1)
+        channel.turn("text only").end()
+        push(channel.turn("b"), say(0.5, "b")).end()
+        await trio.sleep(1)
+    assert played == [("a", pytest.approx(0.5)), ("b", pytest.approx(1.5))]
 
 
 @virtual

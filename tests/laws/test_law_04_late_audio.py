@@ -112,6 +112,20 @@ class TestAPositionReport:
             assert (turn.receipt.heard, turn.receipt.evidence) == (8000, "estimated")
             assert channel.statistics().late_reports == 1
 
+    async def test_of_what_is_said_now_does_not_count_for_what_is_still_being_settled(self):
+        far = ScriptedFarEnd(Buffering(lead=5.0, reports=True))
+        async with open_channel(far.source) as channel:
+            push(channel.turn("a"), say(3.0, "a"))
+            await trio.sleep(1.0)
+            far.acknowledge_late(10.0)
+            interruption = channel.interrupt()
+            turn = push(channel.turn("b"), say(1.0, "b"))
+            await trio.sleep(0.1)
+            far.signal(Played(20_000, clears=1))
+            await trio.sleep(0.01)
+            assert turn.ledger.heard == 8000
+            assert (await interruption.settled()).turns[0].heard == 8000
+
     async def test_of_a_generation_that_is_still_to_come_is_not_believed(self):
         far = ScriptedFarEnd(Buffering(lead=5.0, reports=True))
         async with open_channel(far.source) as channel:

@@ -74,6 +74,21 @@ class TestOutbound:
             await trio.sleep(2)
             assert sorted(done) == list(range(30))
 
+    async def test_room_for_several_goes_to_several_at_once(self):
+        far = ScriptedFarEnd(Buffering(lead=0.4))
+        done: list[float] = []
+
+        async def produce() -> None:
+            await turn.send(stamp("a", 0, 160))
+            done.append(trio.current_time())
+
+        async with open_channel(far.source, limits=Limits(outbound=0.5)) as channel, trio.open_nursery() as nursery:
+            turn = push(channel.turn("a"), say(2.0, "a", chunk=0.4))
+            await wait_all_tasks_blocked()
+            for _ in range(4):
+                nursery.start_soon(produce)
+        assert done == [pytest.approx(0.8, abs=0.01)] * 4
+
 
 class TestAReader:
     async def test_never_waits_and_is_bounded_by_max_turn(self, far: ScriptedFarEnd):

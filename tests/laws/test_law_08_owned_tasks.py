@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 import trio
+import trio.testing
 from speech import babble, push
 
 from trioaudio import Channel, Closed, CloseReason, Commit, Dtmf, Event, Timeouts, open_channel, start_channel
@@ -318,3 +319,12 @@ class TestAStartedChannel:
             channel = await start_channel(nursery, far.source)
             far.hang_up()
         assert (await channel.wait_closed()).kind == "hangup"
+
+
+async def test_closing_a_channel_that_is_not_speaking_takes_no_time() -> None:
+    far = ScriptedFarEnd()
+    begun = trio.current_time()
+    async with open_channel(far.source):
+        await trio.testing.wait_all_tasks_blocked()
+    assert trio.current_time() == begun
+    assert far.goodbyes == 1

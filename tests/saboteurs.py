@@ -1,0 +1,605 @@
+"""Saboteurs: each plants one fault in a copy of the package, and the suite must notice. A suite that looks honest may not be.
+
+``python tests/saboteurs.py [NAME...]`` plants them all (or those whose names contain a NAME), each in a copy of its own, and runs
+against it the tests that are most likely to notice; ends with 1 if a fault survives or cannot be planted.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "trioaudio"
+SEEDS = 40
+A_HANG = ("faulthandler_timeout=15", "faulthandler_exit_on_timeout=true")
+"""A test that hangs has noticed, too."""
+PATIENCE = 90
+"""Seconds for one fault."""
+AT_A_TIME = 2
+
+Verdict: TypeAlias = Literal["killed", "SURVIVED", "CANNOT PLANT", "DOES NOT RUN"]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One mistake that somebody might make.
+
+    Args:
+        name: what is wrong then.
+        module: the file it is planted in.
+        before, after: what stands there, exactly once, and what the saboteur makes of it.
+        tests: the files of the suite most likely to notice; the first one first.
+    """
+
+    name: str
+    module: str
+    before: str
+    after: str
+    tests: tuple[str, ...]
+
+
+RANDOM = "laws/test_random_schedules.py"
+LEDGER = "laws/test_law_01_ledger.py"
+INTERRUPT = "laws/test_law_02_interrupt.py"
+WRITE = "laws/test_law_03_cancel_the_wait.py"
+LATE = "laws/test_law_04_late_audio.py"
+BOUNDS = "laws/test_law_05_bounds.py"
+TIME = "laws/test_law_07_time.py"
+TASKS = "laws/test_law_08_owned_tasks.py"
+ERRORS = "laws/test_law_09_errors.py"
+SLOW = "laws/test_law_10_slow_subscribers.py"
+CONVERT = "laws/test_law_11_convert_once.py"
+DECISIONS = "laws/test_decisions.py"
+DISPATCH = "test_dispatch.py"
+INBOX = "test_inbox.py"
+TICKER = "test_ticker.py"
+PLAYHEAD = "audio/test_playhead.py"
+
+FAULTS = [
+    # ---- the door, the flush, the write
+    Fault(
+        "the door is removed",
+        "_playback.py",
+        "            if epoch.over:  # THE DOOR: one synchronous step with the hand-over\n                return None\n",
+        "",
+        (INTERRUPT, RANDOM),
+    ),
+    Fault(
+        "the start of a turn is told after the door",
+        "_playback.py",
+        "            if not turn._started:\n                playout.begin(turn)\n"
+        "            if epoch.over:  # THE DOOR: one synchronous step with the hand-over\n                return None\n",
+        "            if epoch.over:\n                return None\n            if not turn._started:\n                playout.begin(turn)\n",
+        (INTERRUPT, RANDOM),
+    ),
+    Fault(
+        "a step goes on in an epoch that is over",
+        "_playback.py",
+        "        while not epoch.over:\n",
+        "        while True:\n",
+        (TICKER, INTERRUPT),
+    ),
+    Fault(
+        "the flush is lost when the channel closes in the same instant",
+        "_playback.py",
+        "                    await self._flush(self._epoch)",
+        "                    await (trio.lowlevel.checkpoint() if self._finish else self._flush(self._epoch))",
+        (INTERRUPT, TASKS),
+    ),
+    Fault(
+        "an epoch is closed before it is cancelled",
+        "_epoch.py",
+        '        self.scope.cancel("interrupted")  # before close: a parked receiver must get Cancelled, not ClosedResourceError\n'
+        "        self.outbox.close()",
+        '        self.outbox.close()\n        self.scope.cancel("interrupted")',
+        (INTERRUPT, RANDOM),
+    ),
+    Fault(
+        "the playback task begins with the newest epoch",
+        "_playback.py",
+        "        while True:\n            with self._epoch.scope:",
+        "        while True:\n            self._epoch = self._playout.epoch\n            with self._epoch.scope:",
+        (INTERRUPT,),
+    ),
+    Fault("writes are not shielded", "_playback.py", "deadline=deadline, shield=True)", "deadline=deadline)", (WRITE, RANDOM)),
+    Fault(
+        "writes have no deadline",
+        "_playback.py",
+        "trio.CancelScope(deadline=deadline, shield=True)",
+        "trio.CancelScope(shield=True)",
+        (WRITE,),
+    ),
+    Fault(
+        "closing does not shorten the patience with the far end",
+        "_playback.py",
+        "            self._patience.deadline = min(self._patience.deadline, deadline)",
+        "            pass",
+        (TASKS,),
+    ),
+    Fault("a clear is never sent", "_playback.py", "            if epoch.must_clear:", "            if False:", (INTERRUPT,)),
+    Fault(
+        "a frame is lost when the source would block",
+        "_playback.py",
+        "            except trio.WouldBlock:\n                return None\n",
+        "            except trio.WouldBlock:\n                epoch.held = None\n                return None\n",
+        (LEDGER, WRITE, RANDOM),
+    ),
+    Fault("a frame is converted again after it would have blocked", "_playback.py", "if turn._wire is None:", "if True:", (WRITE,)),
+    Fault(
+        "the end of a converted turn stays in the converter",
+        "_playout.py",
+        "        if turn._converter is not None and turn._accepted:\n            epoch.outbox.put(turn, None)\n",
+        "",
+        (CONVERT,),
+    ),
+    # ---- ledgers
+    Fault(
+        "a frame that was taken is not queued any more",
+        "_playback.py",
+        "                epoch.held = epoch.outbox.take()\n",
+        "                epoch.held = epoch.outbox.take()\n"
+        "                if epoch.held and epoch.held[1]:\n"
+        "                    epoch.held[0]._queued -= epoch.held[1].num_samples\n",
+        (LEDGER, RANDOM),
+    ),
+    Fault(
+        "the door is shut before the position is taken",
+        "_playout.py",
+        "        for turn in stopped:  # first the position, of all of them\n"
+        "            turn._flushed = turn._sent - turn._heard() if self.far_end.can_clear or self.far_end_gone else 0\n"
+        "        for turn in stopped:  # then the door\n            self._shut(turn)\n",
+        "        for turn in stopped:\n            self._shut(turn)\n        for turn in stopped:\n"
+        "            turn._flushed = turn._sent - turn._heard() if self.far_end.can_clear or self.far_end_gone else 0\n",
+        (LEDGER, RANDOM),
+    ),
+    Fault(
+        "what cannot be cleared counts as flushed",
+        "_playout.py",
+        " if self.far_end.can_clear or self.far_end_gone else 0\n",
+        "\n",
+        (LEDGER, INTERRUPT),
+    ),
+    Fault(
+        "what cannot be cleared is forgotten by the next epoch",
+        "_playout.py",
+        "        silent_from = now if self.far_end.can_clear else max(now, old.playhead.horizon)",
+        "        silent_from = now",
+        (INTERRUPT, LEDGER),
+    ),
+    Fault("what was dropped is not counted", "_playout.py", "        turn._dropped += turn._queued\n", "", (LEDGER, RANDOM)),
+    Fault("what has been told of as heard is taken back", "_turn.py", "if self._over or self._told or", "if self._over or", (LEDGER,)),
+    Fault("the evidence is always exact", "_playout.py", "if self.far_end.ear or turn._first is None:", "if True:", (LEDGER,)),
+    Fault(
+        "the end of a turn is told twice",
+        "_playout.py",
+        "        for turn in played:\n            if turn._accepted:\n",
+        "        for turn in played * 2:\n            if turn._accepted:\n",
+        (LEDGER, RANDOM),
+    ),
+    Fault(
+        "a turn is told of only when all is silent",
+        "_playback.py",
+        "            if end <= now:\n",
+        "            if end <= now and playhead.horizon <= now:\n",
+        (LEDGER,),
+    ),
+    Fault(
+        "a turn without audio is never forgotten, nor told of those after it",
+        "_playout.py",
+        "return -math.inf if turn._first is None else epoch",
+        "return math.inf if turn._first is None else epoch",
+        (DECISIONS, LEDGER, RANDOM),
+    ),
+    # ---- positions
+    Fault("late reports are believed", "_playout.py", "        if played.clears != self.clears:\n", "        if False:\n", (LATE, LEDGER)),
+    Fault(
+        "a settlement believes reports of any generation",
+        "_playout.py",
+        "            if settlement.generation == played.clears and settlement",
+        "            if settlement",
+        (LEDGER, RANDOM, LATE),
+    ),
+    Fault(
+        "after a clear samples are counted on",
+        "_playout.py",
+        "        self.clears += 1\n        self._handed = 0\n",
+        "        self.clears += 1\n",
+        (LEDGER,),
+    ),
+    Fault(
+        "an epoch counts reports from the last clear, whoever spoke since",
+        "_playout.py",
+        "            epoch.base = self._handed\n",
+        "            epoch.base = 0\n",
+        (LEDGER,),
+    ),
+    Fault(
+        "the far end's answer to the clear is not waited for",
+        "_playout.py",
+        "            answers = self.far_end.reports and",
+        "            answers = False and self.far_end.reports and",
+        (LEDGER, INTERRUPT),
+    ),
+    Fault(
+        "the far end's answer is waited for without end",
+        "_channel.py",
+        "        with trio.move_on_after(self._timeouts.settle):\n",
+        "        with trio.move_on_after(1e9):\n",
+        (INTERRUPT,),
+    ),
+    Fault("the far end's answer is not exact", "_settlement.py", "turn._exact = turn._exact or final", "pass", (LEDGER,)),
+    Fault(
+        "the far end's answer is not waited for when the channel closes",
+        "_channel.py",
+        "            await self._playout.wait_settled()\n",
+        "",
+        (INTERRUPT,),
+    ),
+    Fault(
+        "nobody settles when the playback task has failed",
+        "_channel.py",
+        "            self._playout.settle_unflushed()\n",
+        "",
+        (TICKER, ERRORS),
+    ),
+    Fault(
+        "reports take back what was reported",
+        "audio/_playhead.py",
+        "max(num_samples, self.reported or num_samples)",
+        "num_samples",
+        (PLAYHEAD, LEDGER),
+    ),
+    Fault(
+        "the horizon never begins anew", "audio/_playhead.py", "start = max(self.horizon, now)", "start = self.horizon", (PLAYHEAD, LEDGER)
+    ),
+    Fault("the horizon always begins anew", "audio/_playhead.py", "start = max(self.horizon, now)", "start = now", (PLAYHEAD, TIME)),
+    Fault("the lead may be less than a frame", "_playout.py", "max(self.far_end.lead, PTIME)", "self.far_end.lead", (TIME,)),
+    Fault(
+        "a long chunk is handed over whole",
+        "_playout.py",
+        "        return round(self._chunk * format.rate)",
+        "        return 10**9",
+        (TIME, BOUNDS),
+    ),
+    Fault("short ends of chunks are handed over as they are", "_playout.py", "Outbox(joins=self._cut)", "Outbox(joins=False)", (LEDGER,)),
+    # ---- producers
+    Fault(
+        "blocked producers are not woken by an interruption",
+        "_playout.py",
+        "        self._settlements.append(settlement)\n        self.space.unpark_all()\n",
+        "        self._settlements.append(settlement)\n",
+        (INTERRUPT,),
+    ),
+    Fault(
+        "room that is made is told to nobody",
+        "_playout.py",
+        "        if self._num_blocked:\n            self.pass_baton()\n",
+        "",
+        (BOUNDS, INTERRUPT),
+    ),
+    Fault(
+        "a producer that was given room does not pass the rest on",
+        "_turn.py",
+        "        finally:\n            self._playout.pass_baton()\n",
+        "        finally:\n            pass\n",
+        (BOUNDS, WRITE, RANDOM),
+    ),
+    Fault(
+        "the block of a turn is left with an error when it had just been given room",
+        "_turn.py",
+        "            if self._over:\n                await",
+        "            if False:\n                await",
+        (INTERRUPT,),
+    ),
+    Fault(
+        "late audio is accepted",
+        "_turn.py",
+        "        if self._over or self._ended:\n            self._late",
+        "        if False:\n            self._late",
+        (LATE, RANDOM),
+    ),
+    Fault(
+        "an ended turn accepts more",
+        "_turn.py",
+        "        if self._over or self._ended:\n            self._late",
+        "        if self._over:\n            self._late",
+        (LATE,),
+    ),
+    Fault(
+        "starting a turn does not end the one before it",
+        "_playout.py",
+        "            self._current.end()\n",
+        "            pass\n",
+        (LATE, DECISIONS),
+    ),
+    Fault(
+        "audio without a turn enters somebody's",
+        "_playout.py",
+        "            self._implicit = self.turn(None, None)",
+        "            self._implicit = self._current or self.turn(None, None)",
+        (DECISIONS,),
+    ),
+    Fault(
+        "an implicit turn never ends", "_playout.py", " if turn is self._implicit else math.inf", " if False else math.inf", (DECISIONS,)
+    ),
+    Fault(
+        "a turn has no bound",
+        "_turn.py",
+        "        if not self.ended and self._queued + frame",
+        "        if False and self._queued + frame",
+        (BOUNDS,),
+    ),
+    Fault("each refusal is told of", "_turn.py", "report=first)", "report=True)", (BOUNDS,)),
+    Fault(
+        "wait_played waits for what is accepted later, too",
+        "_playout.py",
+        "while pending := [(turn, mark) for turn, mark in marks if not turn._over and turn._heard() < mark]:",
+        "while pending := [(turn, turn._accepted) for turn, _ in marks if not turn._over and turn._heard() < turn._accepted]:",
+        (DECISIONS,),
+    ),
+    Fault(
+        "who waits for a turn to be heard is not told of reports",
+        "_playout.py",
+        "played.samples - self.epoch.base, trio.current_time())\n            self.settle.unpark_all()\n",
+        "played.samples - self.epoch.base, trio.current_time())\n",
+        (DECISIONS, LEDGER),
+    ),
+    # ---- interruptions
+    Fault("between turns no clear is sent", "_playout.py", "now if self.far_end.ear else now - STALE", "now", (DECISIONS,)),
+    Fault(
+        "between turns a clear is sent whatever is known",
+        "_playout.py",
+        "now if self.far_end.ear else now - STALE",
+        "now - STALE",
+        (DECISIONS,),
+    ),
+    Fault(
+        "what a listener says during an interruption is interrupted",
+        "_playout.py",
+        "        settlement = self._stop(now, now if self.far_end.ear else now - STALE)\n        self._tell_played(played)",
+        "        self._tell_played(played)\n        settlement = self._stop(now, now if self.far_end.ear else now - STALE)\n        pass",
+        (DECISIONS,),
+    ),
+    Fault(
+        "an interruption of nothing is true",
+        "_settlement.py",
+        "return any(receipt.lost for receipt in self.turns)",
+        "return True",
+        (INTERRUPT,),
+    ),
+    # ---- the timekeeper
+    Fault(
+        "a cancelled channel stays in the ticker",
+        "_ticker.py",
+        "            self._unpark(me)  # inside scope.cancel() itself: from here on no step of ours is made\n",
+        "",
+        (TICKER, INTERRUPT, RANDOM),
+    ),
+    Fault(
+        "the ticker's role is not handed on",
+        "_ticker.py",
+        "                reschedule(self._keeper.task)\n",
+        "                pass\n",
+        (TICKER,),
+    ),
+    Fault(
+        "a step's error is raised in the keeper's task",
+        "_ticker.py",
+        "            due, error = None, outcome.Error(exc)\n",
+        "            raise\n",
+        (TICKER,),
+    ),
+    Fault(
+        "a step may be made twice in one slot",
+        "_ticker.py",
+        "max(_slot_of(due), next_slot)",
+        "_slot_of(due)",
+        (f"{TIME}::test_a_due_time_within_rounding_of_its_slot_does_not_spin",),
+    ),
+    Fault(
+        "who parks with an earlier due time does not move the alarm",
+        "_ticker.py",
+        "            self._alarm.deadline = slot * SLOT + PHASE\n",
+        "            pass\n",
+        (TICKER,),
+    ),
+    # ---- the end
+    Fault("closing has no deadline", "_channel.py", "        self._service.deadline = deadline\n", "", (TASKS,)),
+    Fault(
+        "closing cancels the body",
+        "_channel.py",
+        "        self._closing.set()\n",
+        "        self._closing.set()\n        self._block._body.cancel()\n",
+        (TASKS,),
+    ),
+    Fault("closing does not wake an idle playback task", "_playout.py", "        self.epoch.end()  #", "        #", (TASKS,)),
+    Fault("the goodbye is not said", "_channel.py", "            await self._served(self._source.hang_up)", "            pass", (TASKS,)),
+    Fault(
+        "a far party that hung up is told goodbye",
+        "_channel.py",
+        "        if not self._playout.far_end_gone:\n",
+        "        if True:\n",
+        (ERRORS,),
+    ),
+    Fault(
+        "hang_up does not wait until all is heard",
+        "_channel.py",
+        "            await self.wait_played()\n        self.close()",
+        "            pass\n        self.close()",
+        (DECISIONS,),
+    ),
+    Fault(
+        "hang_up waits without end",
+        "_channel.py",
+        "with trio.move_on_after(self._timeouts.hang_up):",
+        "with trio.move_on_after(1e9):",
+        (DECISIONS,),
+    ),
+    Fault("a hang-up is not an event", "_channel.py", "            self.emit(Hangup(reason.error))\n", "", (ERRORS,)),
+    Fault(
+        "a plugin's bug is taken for the world's",
+        "_channel.py",
+        "            self._fail(exc)\n",
+        '            self._far_end_left(CloseReason("broken", exc))\n',
+        (ERRORS,),
+    ),
+    Fault(
+        "the body's error comes out in a group",
+        "_block.py",
+        "        if self._errors:\n",
+        "        if self._errors or body_error:\n",
+        (ERRORS,),
+    ),
+    Fault("a listener's error does not end the body", "_block.py", "        self._body.cancel(", "        str(", (ERRORS,)),
+    # ---- events
+    Fault(
+        "a listener's error leaves emit",
+        "_dispatch.py",
+        "        except Exception as exc:  # noqa: BLE001 - law 9: emit never raises a listener's error\n",
+        "        except ZeroDivisionError as exc:\n",
+        (ERRORS,),
+    ),
+    Fault(
+        "an event emitted by a listener is delivered in its midst",
+        "_dispatch.py",
+        "        if not self._busy:\n",
+        "        if True:\n",
+        (DISPATCH,),
+    ),
+    Fault(
+        "a circle of listeners is not bounded",
+        "_dispatch.py",
+        "        return self._chain > limit",
+        "        return self._chain > 100 * limit",
+        (DISPATCH,),
+    ),
+    Fault(
+        "once calls until the event has been delivered",
+        "_dispatch.py",
+        "        if entry.once:\n            self._forget(entry)\n        if entry.subscription is None:\n            self._call(entry, event)\n",
+        "        if entry.subscription is None:\n            self._call(entry, event)\n"
+        "        if entry.once and not self._pending:\n            self._forget(entry)\n",
+        (DISPATCH,),
+    ),
+    Fault(
+        "a listener that was removed meanwhile is called",
+        "_dispatch.py",
+        "            if entry in self._entries.get(name, ()):",
+        "            if True:",
+        (DISPATCH,),
+    ),
+    Fault(
+        "a def that returns an awaitable passes",
+        "_dispatch.py",
+        "            if inspect.isawaitable(result):",
+        "            if False:",
+        (DISPATCH,),
+    ),
+    Fault(
+        "the gap in a subscription's audio is not shown",
+        "_subscription.py",
+        "Audio(event.frame, self._gap), 0",
+        "Audio(event.frame, 0), 0",
+        (SLOW,),
+    ),
+    Fault("a subscription that lags is silently thinned", "_subscription.py", "            raise SubscriberLagged(missed)\n", "", (SLOW,)),
+    Fault("a subscription has no bound", "_subscription.py", "> self._limits.control_events:", "> 10**9:", (SLOW,)),
+    # ---- the caller's audio
+    Fault("muted audio is heard", "_hearing.py", "        if self.muted:\n", "        if False:\n", (INBOX,)),
+    Fault(
+        "the inbox drops the newest",
+        "_inbox.py",
+        "        self._samples += frame.num_samples\n        self._frames_send.send_nowait(frame)\n",
+        "        if self._samples + frame.num_samples > self._bound * frame.format.rate and self._samples:\n"
+        "            return self._drop(Frame.silence(0, frame.format))\n"
+        "        self._samples += frame.num_samples\n        self._frames_send.send_nowait(frame)\n",
+        (INBOX,),
+    ),
+    Fault(
+        "all is kept until somebody reads", "_inbox.py", "        self._bound = limits.preroll\n", "        self._bound = 60.0\n", (INBOX,)
+    ),
+    Fault("each dropped frame is told of", "_inbox.py", "first, self._dropping = not self._dropping, True", "first = True", (INBOX,)),
+    Fault("there may be two readers", "_inbox.py", "        if first is not None:\n", "        if False:\n", (INBOX,)),
+]
+
+
+def plant(fault: Fault, folder: Path) -> bool:
+    """Copy the package into ``folder`` with the fault in it; False if its place is not there, or not the only one."""
+    shutil.copytree(PACKAGE, folder / "trioaudio", ignore=shutil.ignore_patterns("__pycache__"))
+    file = folder / "trioaudio" / fault.module
+    text = file.read_text()
+    if text.count(fault.before) != 1:
+        return False
+    file.write_text(text.replace(fault.before, fault.after))
+    return True
+
+
+RUN = """
+import sys, pathlib, trioaudio
+assert pathlib.Path(trioaudio.__file__).is_relative_to(pathlib.Path.cwd()), trioaudio.__file__
+import pytest
+sys.exit(pytest.main(sys.argv[1:]))
+"""
+
+
+def run_suite(folder: Path, tests: tuple[str, ...]) -> tuple[int, str]:
+    """pytest's exit code against the copy in ``folder``, and the last thing it said; -1 when it hung."""
+    where = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT)]
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-k", "not over_an_hour", *(f"--override-ini={limit}" for limit in A_HANG)]
+    command = [sys.executable, "-c", RUN, *where, *options, *(str(ROOT / "tests" / test) for test in tests)]
+    environment = {**os.environ, "TRIOAUDIO_SEEDS": str(SEEDS), "PYTHONDONTWRITEBYTECODE": "1"}
+    try:
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    except subprocess.TimeoutExpired:
+        return -1, "it hung"
+    said = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith(("FAILED", "ERROR", "E  "))]
+    return done.returncode, (said or done.stdout.splitlines() or done.stderr.splitlines() or [""])[-1]
+
+
+def judge(fault: Fault) -> tuple[Verdict, str, float]:
+    """Plant one fault and see whether the suite notices."""
+    begun = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        if not plant(fault, Path(folder)):
+            return "CANNOT PLANT", f"{fault.module} does not contain this exactly once: {fault.before!r}", 0.0
+        code, said = run_suite(Path(folder), fault.tests)
+    verdict: Verdict = "SURVIVED" if code == 0 else "killed" if code in (-1, 1) else "DOES NOT RUN"
+    return verdict, said, time.perf_counter() - begun
+
+
+def judge_all(faults: list[Fault]) -> Iterator[tuple[Fault, Verdict]]:
+    """Judge them, some at a time, and say so as it goes."""
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        for number, (fault, (verdict, said, seconds)) in enumerate(zip(faults, pool.map(judge, faults), strict=True), 1):
+            print(f"[{number}/{len(faults)}] {verdict:12} {fault.name} ({seconds:.1f} s) {said[:100]}", flush=True)
+            yield fault, verdict
+
+
+def main(names: list[str]) -> int:
+    """Judge the faults whose names contain one of ``names``, all if there is none; the exit code."""
+    faults = [fault for fault in FAULTS if not names or any(name in fault.name for name in names)]
+    if not faults:
+        print(f"no fault is called {' or '.join(names)}; there are: {'; '.join(fault.name for fault in FAULTS)}")
+        return 2
+    begun = time.perf_counter()
+    verdicts = list(judge_all(faults))
+    print(f"\n{'fault':75} verdict")
+    for fault, verdict in verdicts:
+        print(f"{fault.name:75} {verdict}")
+    killed = sum(verdict == "killed" for _, verdict in verdicts)
+    print(f"\n{killed} of {len(verdicts)} faults were caught, in {time.perf_counter() - begun:.0f} s")
+    return 0 if killed == len(verdicts) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
