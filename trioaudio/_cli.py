@@ -33,6 +33,18 @@ examples:
   trioaudio run --source wavfile:caller.mp3 --model parrot --record call.wav --fast
   trioaudio run --source 'wavfile:caller.mp3?rate=8000' --model parrot --linger 10"""
 
+ABOUT_DOCTOR = """\
+Check what trioaudio needs: Python and this installation, extras and their
+system libraries, plugins and their keys, open files, disk, ports, the clock.
+Nothing is sent anywhere, and no key is shown. It takes a few seconds.
+
+Each line begins with a verdict:
+  ok       nothing to do
+  warning  calls work, but something you may want does not
+  problem  something is broken; what to do stands below it
+
+The exit code is 1 if there is a problem, otherwise 0."""
+
 
 def run_command(arguments: Sequence[str] | None = None) -> int:
     """Parse the arguments, do what they say, return the exit code. What cannot be is one line on standard error.
@@ -100,6 +112,8 @@ def _parser() -> _Parser:
     _add_demo(commands)
     _add_run(commands)
     _add_plugins(commands)
+    _add_doctor(commands)
+    _add_new(commands)
     return parser
 
 
@@ -145,6 +159,34 @@ def _add_plugins(commands: argparse._SubParsersAction[_Parser]) -> None:
     plugins.set_defaults(command=_plugins, usage=plugins.format_usage())
 
 
+def _add_doctor(commands: argparse._SubParsersAction[_Parser]) -> None:
+    doctor = commands.add_parser(
+        "doctor",
+        allow_abbrev=False,
+        help="check this machine and this installation, and say what to do about what is wrong",
+        description=ABOUT_DOCTOR,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    doctor.add_argument("--port", type=_port, metavar="N", help="check that a server could listen on this TCP port of 127.0.0.1")
+    doctor.set_defaults(command=_doctor, usage=doctor.format_usage())
+
+
+def _add_new(commands: argparse._SubParsersAction[_Parser]) -> None:
+    new = commands.add_parser("new", allow_abbrev=False, help="begin a plugin package of your own")
+    kinds = new.add_subparsers(title="what to begin", required=True, metavar="KIND")
+    source = kinds.add_parser(
+        "source",
+        allow_abbrev=False,
+        help="a package with a source that works and is tested",
+        description="Write a package with a source that works: somebody hums a tone. Its tests check that it keeps the contract of a "
+        "source. Put your own connection in the place of the hum.",
+        epilog="Example: 'trioaudio new source doorbell' makes the folder trioaudio-doorbell, and the source is opened as 'doorbell'.",
+    )
+    source.add_argument("name", metavar="NAME", help="what the source is to be called: a to z, 0 to 9, - and _")
+    source.add_argument("--to", type=Path, metavar="FOLDER", help="where the package goes (default: trioaudio-NAME)")
+    source.set_defaults(command=_new_source, usage=source.format_usage())
+
+
 def _add_record(command: _Parser, default: Path | None = None) -> None:
     what = "record the call in this file: caller left, agent as heard right"
     command.add_argument("--record", type=Path, default=default, metavar="OUT.wav", help=what + _default(default))
@@ -176,6 +218,12 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 <= int(text) <= 65_535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: a whole number from 0 to 65535 (0: any that is free)")
+    return int(text)
+
+
 def _demo(options: argparse.Namespace) -> int:
     from .clips import clip_path
 
@@ -194,3 +242,15 @@ def _plugins(options: argparse.Namespace) -> int:
     from ._cli_plugins import show_plugins
 
     return show_plugins(options.name, print)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from ._cli_doctor import examine
+
+    return examine(options.port, print)
+
+
+def _new_source(options: argparse.Namespace) -> int:
+    from ._cli_new import make_source
+
+    return make_source(options.name, options.to, print)
