@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 
 import trio
 from trio.lowlevel import enable_ki_protection
@@ -66,9 +65,9 @@ class Playback:
     async def _play_until_end(self, epoch: Epoch, waiting: trio.CancelScope) -> None:
         """Play, until the deadline of ``waiting`` passes in a wait for more audio: a turn has been heard to its end."""
         while True:
-            due = self._step(epoch)
+            due = self._step()
             if due is not None:
-                await shared_ticker().drive(partial(self._step, epoch), due)
+                await shared_ticker().drive(self._step, due)
             elif epoch.over:
                 await trio.lowlevel.checkpoint()  # interrupted by a listener, in our own step: raises Cancelled
             elif epoch.held is not None:
@@ -87,13 +86,13 @@ class Playback:
             waiting.deadline = math.inf
 
     @enable_ki_protection
-    def _step(self, epoch: Epoch) -> float | None:
+    def _step(self) -> float | None:
         """Hand over all that is due, and tell of turns that have been heard to their end; never waits.
 
         Returns when to come again; None when there is nothing to hand over, when interrupted, or when the source would block.
         """
-        playout, playhead = self._playout, epoch.playhead
-        now = trio.current_time()
+        playout, epoch = self._playout, self._epoch
+        playhead, now = epoch.playhead, trio.current_time()
         while not epoch.over:
             end = playout.next_end(epoch)
             if end <= now:

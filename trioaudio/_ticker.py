@@ -51,7 +51,7 @@ class Ticker:
     """The shared timekeeper of one Trio run."""
 
     def __init__(self) -> None:
-        self._slots: dict[int, dict[_Parked, None]] = {}
+        self._slots: dict[int, list[_Parked]] = {}  # who has left, or parked anew, may still be in its old slot
         self._parked: dict[_Parked, None] = {}
         self._keeper: _Parked | None = None
         self._alarm: trio.CancelScope | None = None
@@ -67,6 +67,7 @@ class Ticker:
         Checkpoint: yes. On cancel: not one more step is made, already when ``CancelScope.cancel()`` returns.
         """
         me = _Parked(current_task(), step)
+        self._parked[me] = None
         self._park(me, _slot_of(due))
         self._keeper = self._keeper or me
         try:
@@ -101,11 +102,10 @@ class Ticker:
         now = math.floor((trio.current_time() - PHASE) / SLOT + 1e-6)
         for slot in sorted(slot for slot in self._slots if slot <= now):
             for parked in self._slots.pop(slot):
-                self._make_step(parked, now + 1)
+                if parked.slot == slot:  # else a step before this one has ended its wait
+                    self._make_step(parked, now + 1)
 
     def _make_step(self, parked: _Parked, next_slot: int) -> None:
-        if parked.slot is None:  # a step before this one has ended its wait
-            return
         self._steps += 1
         error: outcome.Error | None = None
         try:
@@ -126,17 +126,14 @@ class Ticker:
 
     def _park(self, parked: _Parked, slot: int) -> None:
         parked.slot = slot
-        self._parked[parked] = None
-        self._slots.setdefault(slot, {})[parked] = None
+        bucket = self._slots.get(slot)
+        if bucket is None:
+            bucket = self._slots[slot] = []
+        bucket.append(parked)
         if self._alarm is not None and slot * SLOT + PHASE < self._alarm.deadline:
             self._alarm.deadline = slot * SLOT + PHASE
 
     def _unpark(self, parked: _Parked) -> None:
-        if parked.slot is not None:
-            bucket = self._slots.get(parked.slot, {})
-            bucket.pop(parked, None)
-            if not bucket:
-                self._slots.pop(parked.slot, None)
         parked.slot = None
         self._parked.pop(parked, None)
 

@@ -129,7 +129,7 @@ class Turn:
         frame = as_frame(audio, self.format)
         await trio.lowlevel.checkpoint_if_cancelled()
         while not self.ended and not self._playout.has_room():
-            await self._playout.space.park()
+            await self._playout.wait_for_room()
         try:
             if self._over:
                 await trio.lowlevel.checkpoint_if_cancelled()  # woken by the interruption in the turn's own block: it ends quietly
