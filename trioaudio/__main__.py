@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -13,8 +14,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code: 0 done, 1 the call broke, 2 something asked for cannot be, 130 Ctrl-C.
 
     Args:
-        arguments: as on the command line; those of this process by default.
+        arguments: as on the command line. By default those of this process, which then is expected to end: Ctrl-C is
+            ignored from now on, since what is done can no longer be interrupted.
     """
+    try:
+        return _run(arguments)
+    finally:
+        if arguments is None:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         from ._cli import run_command  # inside: Ctrl-C while it is being imported is Ctrl-C too
 

@@ -25,7 +25,7 @@ import pytest
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are of POSIX systems")
 
 SEEDS = int(os.environ.get("TRIOAUDIO_SIGINTS", "10"))
-LONGEST = 16.0 if SEEDS >= 50 else 2.0
+LONGEST = 14.5 if SEEDS >= 50 else 2.0
 """The last moment that is tried, in seconds of the call."""
 AT_ONCE = 5 if SEEDS < 50 else 4
 """Calls that are made at the same time."""
