@@ -21,6 +21,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import trio
+
+from trioaudio import open_channel
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are of POSIX systems")
 
@@ -132,6 +135,16 @@ def test_ctrl_c_before_the_first_line_says_nothing(process: Start, folder: Path,
     if call.code == 130:
         assert call.err == ""
     check_files(call, read_wav, "call.wav", "call.png")
+
+
+def test_ctrl_c_at_the_very_opening_of_a_channel_ends_it() -> None:
+    async def call() -> None:
+        signal.raise_signal(signal.SIGINT)  # it is delivered at the next checkpoint of the main task
+        async with open_channel("memory:nobody"):
+            await trio.sleep_forever()
+
+    with pytest.raises(KeyboardInterrupt):
+        trio.run(call, restrict_keyboard_interrupt_to_checkpoints=True)
 
 
 def test_what_was_said_so_far_is_kept(process: Start, folder: Path, clip: Path, read_wav: ReadWav) -> None:
