@@ -13,7 +13,6 @@ All of this is synchronous and belongs to no task. Who waits is woken through tw
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable, Iterable
 
 import trio
@@ -63,7 +62,7 @@ class Playout:
         self._num_blocked = 0  # producers that wait; a number, since it is looked at for every frame
         self.settle: ParkingLot = ParkingLot()
         self.epoch: Epoch = self._new_epoch(0, trio.current_time())
-        self._live: deque[Turn] = deque()  # begun, and not known to be heard
+        self._live: list[Turn] = []  # begun, and not known to be heard
         self._current: Turn | None = None
         self._implicit: Turn | None = None
         self._settlements: list[Settlement] = []
@@ -208,7 +207,7 @@ class Playout:
             implicit.end()
         played = []
         while self._live and self._live[0]._settled:
-            played.append(self._live.popleft())
+            played.append(self._live.pop(0))
         self._retire(played)
         return played
 
