@@ -159,6 +159,29 @@ def test_an_error_in_a_step_is_raised_in_its_own_channel():
 
 
 @pytest.mark.parametrize("stop", [Channel.interrupt, Channel.close], ids=["interrupt", "close"])
+def test_a_step_may_stop_the_keepers_channel_before_its_step_of_the_same_tick(stop: Callable[[Channel], object]):
+    """The keeper is running and cannot be unparked: its step is made, and finds the door shut."""
+
+    async def main() -> None:
+        keeper, other = Witness(paced().source), paced()
+        async with open_channel(keeper) as kept:
+            push(kept.turn("a"), say(3.0, "a"))
+            await trio.sleep(0.0181)  # whoever parks now is ahead of the keeper in the slot that both are due in
+            async with open_channel(other.source) as channel:
+                push(channel.turn("first"), say(0.2, "first"))
+                push(channel.turn("second"), say(0.2, "second"))
+                await trio.sleep(0.1)
+                channel.on(TurnStarted, lambda _: (stop(kept), handed.append(len(keeper.handed))))
+                await channel.wait_played()
+            assert len(keeper.handed) == handed[0]
+            assert (await kept.aclose(), (await kept.wait_closed()).kind) == (None, "closed")
+
+    handed: list[int] = []
+    run(main)
+    assert handed
+
+
+@pytest.mark.parametrize("stop", [Channel.interrupt, Channel.close], ids=["interrupt", "close"])
 def test_a_step_may_stop_every_other_channel(stop: Callable[[Channel], object]):
     """Among them the keeper's, whose step may be due in the same tick."""
 
