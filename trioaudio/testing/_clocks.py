@@ -60,7 +60,7 @@ def run_virtual(
     Real sockets and threads do not wait for such a clock: code that uses them runs on the real one.
 
     Args:
-        async_fn, *args: what to run.
+        async_fn, args: what to run, and with what.
         late: seconds by which every sleeper is woken late; `LATE` is what a usual kernel does.
         seed: fixes the order in which Trio runs tasks that are due at once; different seeds, different orders.
         clock: another clock than the virtual one.
