@@ -37,7 +37,7 @@ from trioaudio.audio import AudioFormat, Frame
 from trioaudio.lowlevel import ticker_statistics
 from trioaudio.testing import LATE, STAMPED, ScriptedFarEnd, item_number, stamp
 
-SEEDS = int(os.environ.get("TRIOAUDIO_SEEDS", "400"))
+SEEDS = int(os.environ.get("TRIOAUDIO_SEEDS", "150"))
 FIRST_SEED = int(os.environ.get("TRIOAUDIO_FIRST_SEED", "0"))
 RATE = STAMPED.rate
 MONO, MONO_16K = AudioFormat("pcm16", RATE), AudioFormat("pcm16", 2 * RATE)
