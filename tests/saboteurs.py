@@ -21,7 +21,7 @@ from typing import Literal, TypeAlias
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "trioaudio"
 SEEDS = 40
-A_HANG = ("faulthandler_timeout=15", "faulthandler_exit_on_timeout=true")
+A_HANG = ("faulthandler_timeout=10", "faulthandler_exit_on_timeout=true")
 """A test that hangs has noticed, too."""
 PATIENCE = 90
 """Seconds for one fault."""
@@ -191,7 +191,7 @@ FAULTS = [
         "_playback.py",
         "            if end <= now:\n",
         "            if end <= now and playhead.horizon <= now:\n",
-        (LEDGER,),
+        (f"{LEDGER}::test_a_turn_is_told_of_when_it_has_been_heard_though_others_go_on",),
     ),
     Fault(
         "a turn without audio is never forgotten, nor told of those after it",
@@ -260,9 +260,19 @@ FAULTS = [
         (PLAYHEAD, LEDGER),
     ),
     Fault(
-        "the horizon never begins anew", "audio/_playhead.py", "start = max(self.horizon, now)", "start = self.horizon", (PLAYHEAD, LEDGER)
+        "the horizon never begins anew",
+        "audio/_playhead.py",
+        "start = max(self.horizon, now)",
+        "start = self.horizon",
+        (f"{PLAYHEAD}::test_after_a_pause_it_begins_anew", LEDGER),
     ),
-    Fault("the horizon always begins anew", "audio/_playhead.py", "start = max(self.horizon, now)", "start = now", (PLAYHEAD, TIME)),
+    Fault(
+        "the horizon always begins anew",
+        "audio/_playhead.py",
+        "start = max(self.horizon, now)",
+        "start = now",
+        (f"{PLAYHEAD}::test_a_frame_is_due_a_lead_before_the_horizon", TIME),
+    ),
     Fault("the lead may be less than a frame", "_playout.py", "max(self.far_end.lead, PTIME)", "self.far_end.lead", (TIME,)),
     Fault(
         "a long chunk is handed over whole",

@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import pytest
 import trio
-from replay import run
 from speech import push, utter
 from witness import Witness
 
@@ -16,7 +15,7 @@ from trioaudio import Channel, TurnStarted, open_channel
 from trioaudio.abc import Buffering, Paced
 from trioaudio.audio import Frame
 from trioaudio.lowlevel import ticker_statistics
-from trioaudio.testing import LATE, ScriptedFarEnd, say, stamp
+from trioaudio.testing import LATE, ScriptedFarEnd, run_virtual, say, stamp
 
 SLOT = 0.005
 EDGE = 1e-5
@@ -56,7 +55,7 @@ def test_a_hundred_channels_wake_no_more_often_than_the_slots():
             await trio.sleep(2)
 
     wake_ups = WakeUps()
-    run(main, instruments=[wake_ups])
+    run_virtual(main, instruments=[wake_ups])
     assert len(wake_ups.instants) <= 1.0 / SLOT
 
 
@@ -71,7 +70,7 @@ def test_its_statistics_tell_who_is_parked_and_how_many_steps_were_made():
         assert ticker_statistics().parked == 0
         assert 5 * 40 <= ticker_statistics().steps <= 5 * 60
 
-    run(main)
+    run_virtual(main)
 
 
 def test_nobody_is_parked_while_nobody_speaks():
@@ -84,7 +83,7 @@ def test_nobody_is_parked_while_nobody_speaks():
             await trio.sleep(0.1)
             assert ticker_statistics().parked == 0
 
-    run(main)
+    run_virtual(main)
 
 
 def test_when_the_keeper_ends_another_keeps_the_time():
@@ -96,7 +95,7 @@ def test_when_the_keeper_ends_another_keeps_the_time():
                     nursery.start_soon(lambda far=far, n=number: speak(far, 0.2 * (n + 1), after=n * 0.002))
         assert all(far.ear.end == pytest.approx(0.2 * (n + 1) + n * 0.002) for n, far in enumerate(fars))
 
-    run(main)
+    run_virtual(main)
 
 
 @pytest.mark.parametrize("how", ["cancel", "interrupt", "close", "error"])
@@ -128,7 +127,7 @@ def test_when_the_keeper_is_taken_away_another_keeps_the_time(how: str):
             assert far.ear.end == pytest.approx(1.0 + 0.002 * (number + 1))
 
     for seed in range(5):
-        run(main, seed=seed)
+        run_virtual(main, seed=seed)
 
 
 def test_an_error_in_a_step_is_raised_in_its_own_channel():
@@ -155,7 +154,7 @@ def test_an_error_in_a_step_is_raised_in_its_own_channel():
         assert [far.heard("a") for far in fars] == [8000, 8000]
 
     for seed in range(10):
-        run(main, seed=seed)
+        run_virtual(main, seed=seed)
 
 
 @pytest.mark.parametrize("stop", [Channel.interrupt, Channel.close], ids=["interrupt", "close"])
@@ -177,7 +176,7 @@ def test_a_step_may_stop_the_keepers_channel_before_its_step_of_the_same_tick(st
             assert (await kept.aclose(), (await kept.wait_closed()).kind) == (None, "closed")
 
     handed: list[int] = []
-    run(main)
+    run_virtual(main)
     assert handed
 
 
@@ -213,7 +212,7 @@ def test_a_step_may_stop_every_other_channel(stop: Callable[[Channel], object]):
                     nursery.start_soon(call, number)
 
     for seed in range(20):
-        run(main, seed=seed)
+        run_virtual(main, seed=seed)
 
 
 @pytest.mark.parametrize("late", [0.0, LATE], ids=["on time", "late"])
@@ -242,7 +241,7 @@ def test_many_channels_that_come_and_go_are_all_served_in_time(late: float):
         assert ticker_statistics().parked == 0
 
     for seed in range(20):
-        run(main, seed, seed=seed, late=late)
+        run_virtual(main, seed, seed=seed, late=late)
 
 
 def test_each_run_has_its_own():
@@ -250,7 +249,7 @@ def test_each_run_has_its_own():
         await speak(paced(), 0.5)
         return ticker_statistics().steps
 
-    assert run(main) == run(main) > 0
+    assert run_virtual(main) == run_virtual(main) > 0
 
 
 def test_a_frame_that_is_due_earlier_than_all_others_is_not_kept_waiting():
@@ -264,4 +263,4 @@ def test_a_frame_that_is_due_earlier_than_all_others_is_not_kept_waiting():
             nursery.start_soon(speak, near, 1.0)
         assert near.ear.end == pytest.approx(1.0011)
 
-    run(main)
+    run_virtual(main)

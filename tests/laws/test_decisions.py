@@ -6,7 +6,6 @@ import random
 
 import pytest
 import trio
-from replay import run
 from speech import push, utter
 from trio.testing import wait_all_tasks_blocked
 from witness import Witness
@@ -26,7 +25,7 @@ from trioaudio import (
     open_channel,
 )
 from trioaudio.abc import Buffering, Paced, Played
-from trioaudio.testing import ScriptedFarEnd, say, stamp
+from trioaudio.testing import ScriptedFarEnd, run_virtual, say, stamp
 
 virtual = pytest.mark.usefixtures("virtual_clock")
 
@@ -402,8 +401,8 @@ def test_one_call_has_one_history_however_trio_shuffles_its_tasks(seed: int):
         history.extend((when, frame.data) for when, frame in far.ear.handed)
 
     first: list[object] = []
-    run(call, first, seed=1000)
+    run_virtual(call, first, seed=1000)
     again: list[object] = []
-    run(call, again, seed=random.Random(seed).randrange(10**9))
+    run_virtual(call, again, seed=random.Random(seed).randrange(10**9))
     assert again == first
     assert len(first) > 40

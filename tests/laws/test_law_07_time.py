@@ -6,7 +6,6 @@ import itertools
 
 import pytest
 import trio
-from replay import run
 from speech import push
 
 from trioaudio import Limits, open_channel
@@ -76,13 +75,13 @@ def test_there_is_no_drift_over_an_hour_with_late_wake_ups_and_writes_that_take_
 @pytest.mark.parametrize("lead", [0.0, 0.04])
 def test_there_is_no_drift(late: float, write_takes: float, lead: float):
     meter = Meter(Paced(lead=lead), write_takes)
-    run(speak, meter, 60, late=late)
+    run_virtual(speak, meter, 60, late=late)
     check_no_drift(meter, 60, late)
 
 
 def test_there_is_no_drift_for_a_far_end_that_buffers():
     meter = Meter(Buffering(lead=1.5))
-    run(speak, meter, 3600, late=LATE)
+    run_virtual(speak, meter, 3600, late=LATE)
     assert meter.samples == 3600 * 8000
     assert meter.times[-1] == pytest.approx(3600 - 1.5 - 0.4, abs=0.41)
 
@@ -98,7 +97,7 @@ def test_the_first_frame_of_a_turn_leaves_at_once():
                 assert far.ear.handed[-1][0] == start
                 await channel.wait_played()
 
-    run(main)
+    run_virtual(main)
 
 
 def test_a_paced_far_end_is_given_frames_of_20_ms_whatever_was_sent():
@@ -111,7 +110,7 @@ def test_a_paced_far_end_is_given_frames_of_20_ms_whatever_was_sent():
         times = [when for when, _ in far.ear.handed]
         assert all(b - a < 0.02 + SLOT + EDGE for a, b in itertools.pairwise(times))
 
-    run(main)
+    run_virtual(main)
 
 
 @pytest.mark.parametrize("lead", [0.0, 0.04, 0.1, 1.0])
@@ -127,7 +126,7 @@ def test_the_far_end_never_runs_dry_and_is_never_given_more_than_the_lead(lead: 
             heard_until = max(heard_until, when) + frame.duration
             assert heard_until - when <= max(lead, 0.02) + 0.02 + EDGE
 
-    run(main)
+    run_virtual(main)
 
 
 def test_after_a_stall_within_the_lead_it_catches_up():
@@ -140,7 +139,7 @@ def test_after_a_stall_within_the_lead_it_catches_up():
             await channel.wait_played()
         assert far.ear.end == pytest.approx(5.0)
 
-    run(main)
+    run_virtual(main)
 
 
 def test_past_the_lead_it_begins_anew_and_does_not_hurry():
@@ -156,7 +155,7 @@ def test_past_the_lead_it_begins_anew_and_does_not_hurry():
             await channel.wait_played()
         assert far.ear.end == pytest.approx(5.0, abs=0.06)
 
-    run(main)
+    run_virtual(main)
 
 
 @pytest.mark.parametrize("past_the_slot", [1e-12, 1e-10, 3e-9, 1e-6])
@@ -169,7 +168,7 @@ def test_a_due_time_within_rounding_of_its_slot_does_not_spin(past_the_slot: flo
         await speak(meter, 1.0)
         assert len(meter.times) == 50
 
-    run(main)
+    run_virtual(main)
 
 
 def test_far_into_a_clocks_life_a_call_sounds_the_same():
@@ -185,7 +184,7 @@ def test_far_into_a_clocks_life_a_call_sounds_the_same():
             assert receipt.heard == pytest.approx(8000, abs=1)
             assert far.heard("a") == pytest.approx(receipt.heard, abs=1)
 
-    run(main)
+    run_virtual(main)
 
 
 def test_what_is_heard_goes_on_through_turns_without_a_gap():
@@ -197,4 +196,4 @@ def test_what_is_heard_goes_on_through_turns_without_a_gap():
             await channel.wait_played()
         assert far.ear.end == pytest.approx(2.0)
 
-    run(main)
+    run_virtual(main)

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import trio
-from replay import run
 from witness import Auditor, Witness
 
 from trioaudio import (
@@ -35,7 +34,7 @@ from trioaudio import (
 from trioaudio.abc import Buffering, Paced
 from trioaudio.audio import AudioFormat, Frame
 from trioaudio.lowlevel import ticker_statistics
-from trioaudio.testing import LATE, STAMPED, ScriptedFarEnd, item_number, stamp
+from trioaudio.testing import LATE, STAMPED, ScriptedFarEnd, item_number, run_virtual, stamp
 
 SEEDS = int(os.environ.get("TRIOAUDIO_SEEDS", "150"))
 FIRST_SEED = int(os.environ.get("TRIOAUDIO_FIRST_SEED", "0"))
@@ -180,9 +179,9 @@ class World:
 
     def check_receipt(self, receipt: TurnReceipt) -> None:
         """At the moment of the interruption: what the ear has heard and what was accepted."""
-        item = self.items.get(item_number(receipt.item_id or ""))
-        if item is None or item.turn is None:
+        if receipt.item_id is None:
             return
+        item = self.items[item_number(receipt.item_id)]
         if receipt.heard + receipt.lost != item.turn.ledger.accepted:
             self.complaints.append(f"{receipt} does not say what became of {item.turn.ledger.accepted} samples")
         if self.instant and self.can_clear:
@@ -452,7 +451,7 @@ class World:
 
 def play(seed: int) -> Counter[str]:
     world = World(seed)
-    run(world.play, seed=seed, late=LATE if seed % 5 == 4 else 0.0, instruments=[world.auditor])
+    run_virtual(world.play, seed=seed, late=LATE if seed % 5 == 4 else 0.0, instruments=[world.auditor])
     assert not world.complaints, "\n".join(world.complaints[:5])
     return world.seen
 
