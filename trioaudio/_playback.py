@@ -28,6 +28,8 @@ from .audio import Frame
 class Playback:
     """Plays the epochs of a `Playout` to a source, one after the other, until it is told to finish."""
 
+    __slots__ = ("_deadline", "_epoch", "_finish", "_patience", "_playout", "_source")
+
     def __init__(self, source: Source, playout: Playout) -> None:
         self._source, self._playout = source, playout
         self._epoch = playout.epoch  # the next one to play; it may be over before we begin, and somebody waits for its settlement
@@ -94,17 +96,15 @@ class Playback:
         playout, epoch = self._playout, self._epoch
         playhead, now = epoch.playhead, trio.current_time()
         while not epoch.over:
-            end = playout.next_end(epoch)
-            if end <= now:
-                playout.announce()
-                continue
             due = playhead.due
-            if due > now:
-                return min(due, end)
-            if epoch.held is None:
+            if due <= now and epoch.held is None:
                 epoch.held = epoch.outbox.take()
-            if epoch.held is None:
-                return None
+            if due > now or epoch.held is None:
+                end = playout.next_end(epoch)
+                if end <= now:
+                    playout.announce()
+                    continue
+                return min(due, end) if due > now else None
             turn, frame = epoch.held
             if not turn._started:
                 playout.begin(turn)

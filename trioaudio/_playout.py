@@ -46,6 +46,36 @@ class Playout:
         instruments: who watches.
     """
 
+    __slots__ = (
+        "_chunk",
+        "_closed_by",
+        "_current",
+        "_cut",
+        "_emit",
+        "_handed",
+        "_implicit",
+        "_instruments",
+        "_lead",
+        "_live",
+        "_num_blocked",
+        "_oldest",
+        "_past",
+        "_settlements",
+        "_watched",
+        "clears",
+        "dry",
+        "epoch",
+        "far_end",
+        "far_end_gone",
+        "format",
+        "last_sent_at",
+        "limits",
+        "settle",
+        "settle_later",
+        "space",
+        "timeouts",
+    )  # a thousand of them are walked through every 20 ms
+
     def __init__(
         self, source: Source, limits: Limits, timeouts: Timeouts, emit: Callable[[Event], object], instruments: Instruments
     ) -> None:
@@ -63,6 +93,7 @@ class Playout:
         self.settle: ParkingLot = ParkingLot()
         self.epoch: Epoch = self._new_epoch(0, trio.current_time())
         self._live: list[Turn] = []  # begun, and not known to be heard
+        self._oldest: Turn | None = None  # the first of them, which is looked at for every frame
         self._current: Turn | None = None
         self._implicit: Turn | None = None
         self._settlements: list[Settlement] = []
@@ -94,6 +125,7 @@ class Playout:
             self._current.end()
         self._current = Turn(self, self.epoch, item_id, format or self.format, converter)
         self._live.append(self._current)
+        self._oldest = self._live[0]
         self._past.turns += 1
         return self._current
 
@@ -184,7 +216,7 @@ class Playout:
 
     def next_end(self, epoch: Epoch) -> float:
         """When the next turn will have been heard to its end; ``inf`` while nobody knows."""
-        turn = self._live[0] if self._live else None
+        turn = self._oldest
         if turn is None or turn._queued:
             return math.inf
         if turn._ended:
@@ -206,8 +238,9 @@ class Playout:
         if implicit and not implicit.ended and not implicit._queued and now >= self.epoch.playhead.horizon + self.timeouts.implicit_turn:
             implicit.end()
         played = []
-        while self._live and self._live[0]._settled:
+        while self._oldest is not None and self._oldest._settled:
             played.append(self._live.pop(0))
+            self._oldest = self._live[0] if self._live else None
         self._retire(played)
         return played
 
@@ -251,6 +284,7 @@ class Playout:
         self.epoch, self._current = self._new_epoch(old.number + 1, silent_from), None
         old.end()
         self._live.clear()
+        self._oldest = None
         settlement = Settlement(old, stopped, now, self.clears)
         self._settlements.append(settlement)
         self.space.unpark_all()

@@ -52,6 +52,34 @@ class Turn:
     and the block ends there, quietly. Leaving the block ends the turn: no more is accepted, and what was accepted plays on.
     """
 
+    __slots__ = (
+        "_accepted",
+        "_awaited",
+        "_chunk",
+        "_closed_by",
+        "_converter",
+        "_dropped",
+        "_ended",
+        "_epoch",
+        "_exact",
+        "_first",
+        "_flushed",
+        "_late",
+        "_max_queued",
+        "_over",
+        "_playout",
+        "_queued",
+        "_refused",
+        "_scope",
+        "_sent",
+        "_started",
+        "_told",
+        "_wire",
+        "_wire_sent",
+        "format",
+        "item_id",
+    )  # as in `Playout`
+
     def __init__(self, playout: Playout, epoch: Epoch, item_id: str | None, format: AudioFormat, converter: Converter | None) -> None:
         self._playout, self._epoch, self._converter = playout, epoch, converter
         self.item_id = item_id
