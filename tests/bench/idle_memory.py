@@ -11,6 +11,7 @@ import sys
 import tracemalloc
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -72,4 +73,5 @@ def measure(effort: Effort, tell: Tell) -> list[Finding]:
 
 
 if __name__ == "__main__":
-    print(trio.run(weigh, sys.argv[1], int(sys.argv[2]), sys.argv[3]))
+    kind_of_one, how_many, by = sys.argv[1:]
+    print(trio.run(partial(weigh, kind_of_one, int(how_many), by)))  # type: ignore[arg-type]  # as `measure` calls it

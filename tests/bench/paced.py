@@ -12,13 +12,13 @@ import gc
 import math
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import trio
 from findings import Effort, Finding, Tell
-from hops import two_hops
 
 from trioaudio import Event, open_channel
 from trioaudio.abc import Paced, Source
@@ -27,10 +27,9 @@ from trioaudio.audio import MULAW_8K, PTIME, Frame
 TITLE = "paced in real time: share of a core, lateness of a frame, and starvation of an ear without a jitter buffer"
 NUM_CHANNELS = (1, 100, 500, 1000)
 AIMS = {1000: 35.0}
-TURN = 2.0
+TURN = 4.0
 DELTA = 0.2
 PAUSE = 0.05
-HOPS = 4000
 FORMAT = MULAW_8K
 
 
@@ -93,6 +92,8 @@ class Outcome:
     heard: Heard
     microseconds: float
     """Of CPU for each frame, everything included."""
+    longest_collection: float
+    """Of garbage, in seconds: all ears starve meanwhile."""
     kept_waiting: float | None
     """How much of the time we would have worked but the machine did not let us, in percent; None where nobody knows."""
 
@@ -109,14 +110,33 @@ async def speak(num_channels: int, seconds: float) -> Outcome:
         gc.collect()  # what was only needed to open them
         await trio.sleep_until(begin + TURN)  # all speak by now
         cpu, waited = time.process_time(), _seconds_kept_waiting()
-        await trio.sleep_until(end)
+        with _collections_timed() as collections:
+            await trio.sleep_until(end)
         cpu, waited_now = time.process_time() - cpu, _seconds_kept_waiting()
         nursery.cancel_scope.cancel()
     heard = Heard()
     for ear in ears:
         ear.reckon(begin + TURN, heard)
     kept_waiting = None if waited is None or waited_now is None else (waited_now - waited) / seconds * 100
-    return Outcome(heard, cpu / len(heard.late) * 1e6, kept_waiting)
+    return Outcome(heard, cpu / len(heard.late) * 1e6, max(collections, default=0.0), kept_waiting)
+
+
+@contextmanager
+def _collections_timed() -> Iterator[list[float]]:
+    """A list of how long each garbage collection took, in seconds of CPU."""
+    taken: list[float] = []
+
+    def note(phase: str, _: dict[str, int]) -> None:
+        if phase == "start":
+            taken.append(-time.process_time())
+        else:
+            taken[-1] += time.process_time()
+
+    gc.callbacks.append(note)
+    try:
+        yield taken
+    finally:
+        gc.callbacks.remove(note)
 
 
 def _seconds_kept_waiting() -> float | None:
@@ -140,6 +160,34 @@ async def _speak_to(ear: Ear, begin: float, end: float) -> None:
             await trio.sleep(PAUSE)
 
 
+async def bare_tasks(number: int, seconds: float) -> float:
+    """The yardstick: a task for each ear that sleeps until the next frame is due and hands it over, and nothing else.
+
+    Microseconds of CPU for a frame.
+    """
+    frame, handed = Frame.silence(FORMAT.frame_samples, FORMAT), 0
+
+    async def pace(due: float) -> None:
+        nonlocal handed
+        ear = Ear()
+        while True:
+            await trio.sleep_until(due)
+            ear.send_nowait(frame)
+            handed += 1
+            due += PTIME
+
+    async with trio.open_nursery() as nursery:
+        begin = trio.current_time() + 0.1 + number / 10_000
+        for place in range(number):
+            nursery.start_soon(pace, begin + PTIME * place / number)
+        await trio.sleep_until(begin + 0.5)
+        before, cpu = handed, time.process_time()
+        await trio.sleep_until(begin + 0.5 + seconds)
+        cpu = time.process_time() - cpu
+        nursery.cancel_scope.cancel()
+    return cpu / (handed - before) * 1e6
+
+
 def measure(effort: Effort, tell: Tell) -> list[Finding]:
     """One number of channels after the other."""
     return [finding for number in NUM_CHANNELS for finding in _findings(number, effort.rounds(6, 2), tell)]
@@ -147,15 +195,17 @@ def measure(effort: Effort, tell: Tell) -> list[Finding]:
 
 def _findings(number: int, seconds: int, tell: Tell) -> Iterator[Finding]:
     tell(f"{number} channels speak for {seconds} s")
-    hops = min(trio.run(two_hops, HOPS), trio.run(two_hops, HOPS)) * 1e6
     outcome = trio.run(speak, number, seconds)
     heard, finding = outcome.heard, partial(_finding, f"{number} channel{'s' * (number > 1)}")
+    tell(f"{number} bare tasks for {seconds / 2:g} s")
+    ratio = outcome.microseconds / trio.run(bare_tasks, number, seconds / 2)
     yield finding("share of a core", outcome.microseconds * number / PTIME / 1e4, "%", aim=AIMS.get(number))
-    yield finding("CPU for a frame", outcome.microseconds, "us", outcome.microseconds / hops, "the hops")
+    yield finding("CPU for a frame", outcome.microseconds, "us", ratio, "a bare task each")
     yield finding("lateness p50", heard.late_ms(0.5), "ms")
     yield finding("lateness p99", heard.late_ms(0.99), "ms")
     yield finding("starvation of all ears", heard.starved * 1000, "ms")
     yield finding("starvation in a second of speech", heard.starved * 1000 / (len(heard.late) * PTIME), "ms")
+    yield finding("longest garbage collection", outcome.longest_collection * 1000, "ms")
     if outcome.kept_waiting is not None:
         yield finding("kept waiting by the machine", outcome.kept_waiting, "% of time")
 

@@ -35,6 +35,7 @@ def _growth(hours: float, frame_length: float, tell: Tell) -> float:
     looks = round(60 * max(1, hours / 4))
     tracemalloc.start()
     try:
-        return hold_a_call(hours, weigh, frame_length=frame_length, look_every=round(hours * HOUR / CYCLE / looks)).growth()
+        growth: float = hold_a_call(hours, weigh, frame_length=frame_length, look_every=round(hours * HOUR / CYCLE / looks)).growth()
+        return growth
     finally:
         tracemalloc.stop()
