@@ -138,7 +138,7 @@ class World:
 
     async def settle(self, interruption: Interruption) -> None:
         final = await interruption.settled()
-        patience = Timeouts().settle + self.slow + self.slow_clear + 0.001
+        patience = Timeouts().settle + 2 * self.slow + self.slow_clear + 0.001
         if trio.current_time() > interruption.decided_at + patience and not self.slow > Timeouts().settle:
             self.complaints.append(f"settled only after {trio.current_time() - interruption.decided_at} s")
         told = [(receipt.item_id, receipt.heard + receipt.lost) for receipt in interruption.turns]
@@ -189,6 +189,8 @@ class World:
 
     def compare(self, receipt: TurnReceipt, tolerance: float, when: str) -> None:
         item = self.items[item_number(receipt.item_id or "")]
+        if any(other.format == MONO_16K for other in self.items.values()):
+            tolerance += 4  # the edge of a resampled step passes through any number, perhaps through this one
         if item.format != STAMPED:  # the edges of a resampled step are not the step: 2 ms on either side, and 2 ms inside the converter
             tolerance += 0.006 * RATE
         heard = self.far.heard(item.name)
@@ -437,8 +439,8 @@ class World:
 
     @property
     def tolerance(self) -> float:
-        """Of an estimate, in samples: what is on its way, to the ear or from it, is not known."""
-        return 1 + RATE * (self.slow + self.slow_clear + (self.late_by or 0) + 2 * LATE)
+        """Of an estimate, in samples: what is on its way to the ear or from it is not known; a write, a stalled clear, a late report."""
+        return 1 + RATE * (2 * self.slow + self.slow_clear + (self.late_by or 0) + 2 * LATE)
 
     def check_sums(self) -> None:
         sums = self.channel.statistics()
