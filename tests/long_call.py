@@ -104,10 +104,10 @@ class Memory:
         self.times[self.looks], self.held[self.looks] = trio.current_time(), self.weigh()
         self.looks += 1
 
-    def growth(self) -> float:
-        """What it grew by in an hour, once it had settled: the least of the last minutes less the least of the first."""
-        begin, end = SETTLED, self.times[self.looks - 1]
-        stretch = min(SETTLED, (end - begin) / 2)
+    def growth(self, settled: float = SETTLED) -> float:
+        """What it grew by in an hour, after so many seconds: the least of the last minutes less the least of the first."""
+        begin, end = settled, self.times[self.looks - 1]
+        stretch = min(15 * MINUTE, (end - begin) / 2)
         return (self._least(end - stretch, end) - self._least(begin, begin + stretch)) / (end - begin - stretch) * HOUR
 
     def _least(self, begin: float, end: float) -> int:

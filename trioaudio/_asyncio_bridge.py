@@ -215,6 +215,7 @@ class _AsyncioThread(trio.abc.Instrument):
         self._door = threading.Lock()
         self._side: _Side | None = None
         self._early: list[Callable[[_Side], object]] = []  # what was submitted before the other side was up
+        self._over = False  # the loop has been stopped: whoever calls next needs another one
         self._failure: BaseException | None = None
         run_apart = functools.partial(Context().run, self._run)  # a thread may inherit variables, and these are one caller's
         self._thread = threading.Thread(target=run_apart, name="trioaudio asyncio", daemon=True)
@@ -223,7 +224,7 @@ class _AsyncioThread(trio.abc.Instrument):
     def of_this_run(cls) -> _AsyncioThread:
         """The one of the current Trio run; started if there is none."""
         thread = _current.get()
-        if thread is None:
+        if thread is None or thread._over:
             thread = cls()
             thread._thread.start()
             trio.lowlevel.add_instrument(thread)
@@ -275,7 +276,8 @@ class _AsyncioThread(trio.abc.Instrument):
     def _ended(self) -> None:
         """The thread has ended before the run has: whoever waits is told, and the next call gets a new one."""
         trio.lowlevel.remove_instrument(self)
-        _current.set(None)
+        if _current.get() is self:
+            _current.set(None)
         self._thread.join()
         for crossing in tuple(self._crossings):
             error = RuntimeError("the asyncio event loop has ended under this call: did asyncio code stop it?")
@@ -305,7 +307,10 @@ class _AsyncioThread(trio.abc.Instrument):
             self._side = _Side(getattr(token, "native_token", token), copy_context(), stopped.set)  # until 4.11 it is the loop itself
             for step in self._early:
                 self._side.loop.call_soon_threadsafe(functools.partial(step, self._side))
-        await stopped.wait()
+        try:
+            await stopped.wait()
+        finally:
+            self._over = True  # before any call is told that its task was cancelled by the end of the loop
 
 
 _current: trio.lowlevel.RunVar[_AsyncioThread | None] = trio.lowlevel.RunVar("trioaudio_asyncio_thread", None)

@@ -82,8 +82,8 @@ class Turn:
 
     def __init__(self, playout: Playout, epoch: Epoch, item_id: str | None, format: AudioFormat, converter: Converter | None) -> None:
         self._playout, self._epoch, self._converter = playout, epoch, converter
-        self.item_id = item_id
-        self.format = format
+        self.item_id: str | None = item_id
+        self.format: AudioFormat = format
         """Of the audio it is given, and of the samples its ledger and receipts count."""
         self._accepted = self._queued = self._sent = self._dropped = self._flushed = self._late = self._refused = 0
         self._chunk = playout.chunk_samples(format)
