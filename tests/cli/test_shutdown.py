@@ -10,6 +10,7 @@ import re
 import signal
 import struct
 import subprocess
+import sys
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -61,12 +62,12 @@ def run(folder: Path, clip: Path) -> tuple[object, ...]:
     return ("run", "--source", spec, "--model", "parrot", "--record", "call.wav", "--timeline", "call.png")
 
 
-def stopped(start: Start, words: tuple[object, ...], folder: Path, after: float | None, *signals: int) -> Stopped:
-    """Tell a call to stop: so long after its first line, or, where that is None, as soon as it can be told."""
+def stopped(start: Start, words: tuple[object, ...], folder: Path, after: float, *signals: int) -> Stopped:
+    """Tell a call to stop, so long after its first line."""
     with start(*words, cwd=folder, env={**os.environ, "PYTHONUNBUFFERED": "1"}) as call:
         assert call.stdout is not None
-        first = call.stdout.readline() if after is not None else ""
-        time.sleep(after if after is not None else 0.1)  # the one thing here that is to be real: the clock of the call
+        first = call.stdout.readline()
+        time.sleep(after)  # the one thing here that is to be real: the clock of the call
         told = time.monotonic()
         for number in signals:
             call.send_signal(number)
@@ -129,12 +130,20 @@ def test_ctrl_c_at_any_moment_ends_a_call_with_130_and_whole_files(
     print(f"{SEEDS} calls were told to stop; the slowest took {slowest.took:.2f} s ({slowest.what})")
 
 
-def test_ctrl_c_before_the_first_line_says_nothing(process: Start, folder: Path, clip: Path, read_wav: ReadWav) -> None:
-    call = stopped(process, demo(folder, clip), folder, None, signal.SIGINT)
-    assert call.code in (130, -signal.SIGINT)  # the second: Python itself was not ready; a shell shows 130 for both
-    if call.code == 130:
-        assert call.err == ""
-    check_files(call, read_wav, "call.wav", "call.png")
+@pytest.mark.parametrize("delay", [0.01, 0.05, 0.1, 0.2])
+def test_ctrl_c_before_the_first_line_says_nothing(folder: Path, read_wav: ReadWav, delay: float) -> None:
+    begin = "import sys; from trioaudio.__main__ import main; print('begun', flush=True); sys.exit(main())"
+    pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", begin, "demo"], cwd=folder, **pipes) as call:
+        assert call.stdout is not None
+        assert call.stdout.readline() == "begun\n"  # before that, Python itself is not ready: what it says then is its own
+        time.sleep(delay)
+        call.send_signal(signal.SIGINT)
+        _, err = call.communicate(timeout=HANG)
+    assert (call.returncode, err) == (130, "")
+    assert {path.name for path in folder.iterdir()} <= {"call.wav", "call.png"}
+    for path in folder.glob("*.wav"):
+        read_wav(path)
 
 
 def test_ctrl_c_at_the_very_opening_of_a_channel_ends_it() -> None:
