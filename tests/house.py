@@ -20,8 +20,8 @@ from typing import TypeAlias
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("_errors",),
     ("audio", "audio.*"),
-    ("wire", "wire.*"),
     ("_limits", "_receipts", "_events", "_model_events", "_agent", "_instruments"),
+    ("wire", "wire.*"),
     ("_extras", "_option_types", "_options", "_audiofiles", "clips"),
     ("abc", "_source", "_model", "_plugin"),
     ("_plugins", "_block", "_ticker", "_subscription", "_dispatch", "_emitter", "_asyncio_bridge"),
