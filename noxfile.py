@@ -17,7 +17,7 @@ nox.needs_version = ">=2025.5"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.error_on_missing_interpreters = False
 nox.options.download_python = "never"
-nox.options.sessions = ["lint", "types", "tests", "docs", "plugin", "coverage", "saboteurs"]
+nox.options.sessions = ["lint", "types", "tests", "docs", "plugin", "sdk", "coverage", "saboteurs"]
 
 ROOT = Path(__file__).parent
 PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
@@ -141,6 +141,14 @@ def plugin(session: nox.Session) -> None:
     session.run("trioaudio", "new", "source", "doorbell")
     session.install("--quiet", "--editable", "./trioaudio-doorbell[test]")
     session.run("python", "-m", "pytest", "trioaudio-doorbell")
+
+
+@nox.session
+def sdk(session: nox.Session) -> None:
+    """The official SDK of a provider as the judge of what we send it: its typed models, strict and with nothing left over."""
+    session.install("--quiet", wheel(session), *group("suite", "sdk"))
+    leave_the_sources(session)
+    run_suite(session, *sorted(str(path) for path in Path("tests/wire").glob("test_*_sdk.py")))
 
 
 @nox.session

@@ -1,0 +1,186 @@
+"""One response at a time: whatever is asked for and however messages cross, the server answers each request exactly once."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from wire import openai_says as says
+from wire.openai_says import kinds, ready, sent
+
+from trioaudio import LocalProtocolError
+from trioaudio.wire.openai import OpenAIWire, SessionOptions
+
+
+def test_a_second_request_waits_for_the_end_of_the_first_answer() -> None:
+    wire = ready()
+    assert kinds(wire.respond("one")) == ["response.create"]
+    assert wire.respond("two") == []
+    wire.receive_untrusted(says.response_created())
+    assert wire.owed() == []
+    wire.receive_untrusted(says.response_done())
+    [second] = sent(wire.owed())
+    assert second["response"] == {"instructions": "two"}
+
+
+def test_what_is_owed_already_is_not_owed_twice() -> None:
+    wire = ready()
+    for _ in range(3):
+        wire.respond()
+    wire.receive_untrusted(says.response_created())
+    wire.receive_untrusted(says.response_done())
+    assert len(wire.owed()) == 1
+    wire.receive_untrusted(says.response_created("resp_2"))
+    wire.receive_untrusted(says.response_done("resp_2"))
+    assert wire.owed() == []
+
+
+def test_a_refused_request_opens_the_gate() -> None:
+    wire = ready()
+    [create] = sent(wire.respond("x"))
+    wire.respond("y")
+    wire.receive_untrusted(says.error("invalid_value", answers=create["event_id"]))
+    assert len(wire.owed()) == 1
+
+
+@pytest.mark.parametrize("code", ["invalid_value", None])
+def test_a_server_that_does_not_say_what_it_refuses_opens_the_gate(code: str | None) -> None:
+    wire = ready()
+    wire.respond("x")
+    wire.receive_untrusted(says.error(code))
+    assert kinds(wire.respond("y")) == ["response.create"]
+
+
+def test_an_error_about_something_else_leaves_the_gate_shut() -> None:
+    wire = ready()
+    wire.respond("x")
+    wire.receive_untrusted(says.error("invalid_value", answers="another"))
+    wire.receive_untrusted(says.error("input_audio_buffer_commit_empty"))
+    assert wire.respond("y") == []
+
+
+def test_a_request_that_met_the_servers_own_response_is_made_again_after_it() -> None:
+    wire = ready()
+    [create] = sent(wire.respond("x"))
+    wire.receive_untrusted(says.response_created("resp_of_vad"))
+    assert wire.receive_untrusted(says.error("conversation_already_has_active_response", answers=create["event_id"])) == []
+    assert wire.owed() == []
+    wire.receive_untrusted(says.response_done("resp_of_vad"))
+    [again] = sent(wire.owed())
+    assert again["response"] == create["response"]
+    assert again["event_id"] != create["event_id"]
+
+
+def test_nothing_is_asked_for_while_the_caller_speaks_or_is_about_to_be_answered() -> None:
+    wire = ready()
+    wire.receive_untrusted(says.speech_started())
+    assert wire.respond("x") == []
+    wire.receive_untrusted(says.speech_stopped())
+    assert wire.owed() == []
+    wire.receive_untrusted(says.response_created())
+    wire.receive_untrusted(says.response_done())
+    assert kinds(wire.owed()) == ["response.create"]
+
+
+def test_where_the_server_does_not_answer_by_itself_silence_is_enough() -> None:
+    wire = ready(OpenAIWire(SessionOptions(answers=False)))
+    wire.receive_untrusted(says.speech_started())
+    wire.respond("x")
+    wire.receive_untrusted(says.speech_stopped())
+    assert kinds(wire.owed()) == ["response.create"]
+
+
+def test_a_caller_whose_words_are_known_and_who_is_not_answered_holds_nobody_up() -> None:
+    wire = ready()
+    wire.receive_untrusted(says.speech_started())
+    wire.receive_untrusted(says.speech_stopped())
+    wire.respond("x")
+    wire.receive_untrusted(says.event("conversation.item.input_audio_transcription.completed", item_id="user_1", transcript=""))
+    assert kinds(wire.owed()) == ["response.create"]
+
+
+def test_a_response_nobody_is_waiting_for_ends_without_a_trace() -> None:
+    wire = ready()
+    wire.receive_untrusted(says.response_created("resp_1"))
+    wire.receive_untrusted(says.response_done("resp_0"))
+    assert wire.responding
+    wire.receive_untrusted(says.response_done("resp_1"))
+    assert not wire.responding
+
+
+def test_an_app_that_asks_without_listening_is_told() -> None:
+    wire = ready()
+    with pytest.raises(LocalProtocolError, match="wait their turn"):
+        for number in range(1_000):
+            wire.respond(str(number))
+
+
+class Server:
+    """Answers one at a time, refuses a second, and begins responses of its own; what it says takes a while to arrive."""
+
+    def __init__(self) -> None:
+        self.active: str | None = None
+        self.answered: list[str] = []
+        self.refused = 0
+        self.arriving: deque[str] = deque()
+        self._responses = 0
+
+    def take(self, message: str) -> None:
+        create = json.loads(message)
+        if self.active is not None:
+            self.refused += 1
+            self.arriving.append(says.error("conversation_already_has_active_response", answers=create["event_id"]))
+        else:
+            self.answered.append(create["response"]["instructions"])
+            self.begin()
+
+    def begin(self) -> None:
+        if self.active is None:
+            self._responses += 1
+            self.active = f"resp_{self._responses}"
+            self.arriving.append(says.response_created(self.active))
+
+    def end(self) -> None:
+        if self.active is not None:
+            self.arriving.append(says.response_done(self.active))
+            self.active = None
+
+
+@given(st.lists(st.sampled_from(["ask", "send", "receive", "begin", "end"]), max_size=60))
+def test_however_messages_cross_every_request_is_answered_once(steps: list[str]) -> None:
+    wire, server, asked = ready(), Server(), 0
+    leaving: deque[str] = deque()
+
+    def send() -> None:
+        if leaving:
+            server.take(leaving.popleft())
+
+    def receive() -> None:
+        if server.arriving:
+            wire.receive_untrusted(server.arriving.popleft())
+            leaving.extend(wire.owed())
+
+    for step in steps:
+        match step:
+            case "ask":
+                asked += 1
+                leaving.extend(wire.respond(str(asked)))
+            case "send":
+                send()
+            case "receive":
+                receive()
+            case "begin":
+                server.begin()
+            case "end":
+                server.end()
+    for _ in range(4 * asked + len(server.arriving) + 4):
+        send()
+        server.end()
+        while server.arriving:
+            receive()
+    assert sorted(server.answered, key=int) == [str(number) for number in range(1, asked + 1)]
+    assert wire.counts.races == server.refused
+    assert not wire.responding

@@ -1,0 +1,92 @@
+"""The official SDK agrees: every message of ours passes its typed models, strictly and with nothing left over.
+
+Needs the dependency group ``sdk`` (``nox -s sdk``). The models have holes, so what they let pass is checked by hand.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Annotated, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from wire import openai_says as says
+from wire.openai_says import ready
+
+from trioaudio import Agent
+from trioaudio.audio import ALAW_8K, MULAW_8K, PCM16_24K, AudioFormat, Frame
+from trioaudio.wire.openai import OpenAIWire, SessionOptions
+
+pydantic = pytest.importorskip("pydantic", minversion="2.12", reason="the dependency group sdk is not installed")
+realtime = pytest.importorskip("openai.types.realtime", reason="the dependency group sdk is not installed")
+
+FORMATS = [PCM16_24K, MULAW_8K, ALAW_8K]
+CLIENT = pydantic.TypeAdapter(Annotated[realtime.RealtimeClientEvent, pydantic.Field(discriminator="type")])
+
+options = st.builds(
+    SessionOptions,
+    voice=st.none() | st.sampled_from(["marin", "cedar"]),
+    turns=st.sampled_from(["server_vad", "semantic_vad", "manual"]),
+    threshold=st.none() | st.floats(0, 1),
+    prefix_ms=st.none() | st.integers(0, 1_000),
+    silence_ms=st.none() | st.integers(0, 1_000),
+    eagerness=st.none() | st.sampled_from(["low", "medium", "high", "auto"]),
+    answers=st.booleans(),
+    interrupts=st.booleans(),
+    language=st.none() | st.just("de"),
+    noise=st.none() | st.sampled_from(["near_field", "far_field"]),
+    output=st.sampled_from(["audio", "text"]),
+    speed=st.none() | st.floats(0.25, 1.5),
+    max_output_tokens=st.none() | st.integers(1, 4_096),
+    reasoning=st.none() | st.sampled_from(["minimal", "low", "medium", "high"]),
+)
+
+
+def valid(*messages: str) -> list[dict[str, Any]]:
+    """The messages, read, each of which is what the SDK would have sent; what its models do not look at is looked at here."""
+    read = [json.loads(message) for message in messages]
+    for message in read:
+        CLIENT.validate_python(message, strict=True, extra="forbid")
+        assert message["event_id"]
+        if "audio" in message:
+            base64.b64decode(message["audio"], validate=True)
+        assert message.get("audio_end_ms", 0) >= 0
+        assert message.get("response") != {}
+    return read
+
+
+@given(options, st.text(max_size=50), st.booleans(), st.sampled_from(FORMATS), st.sampled_from(FORMATS))
+def test_every_configuration_is_valid(
+    options: SessionOptions, instructions: str, transcribe: bool, input: AudioFormat, output: AudioFormat
+) -> None:
+    wire = OpenAIWire(options)
+    wire.receive_untrusted(says.session_created())
+    [update] = valid(*wire.session_update(Agent(instructions, transcribe=transcribe), input, output))
+    for direction in ("input", "output"):
+        format = update["session"]["audio"][direction]["format"]
+        assert ("rate" in format) == (format["type"] == "audio/pcm")
+    assert len(update["session"]["output_modalities"]) == 1
+
+
+@given(st.binary(max_size=400), st.sampled_from(FORMATS), st.text(min_size=1, max_size=20))
+def test_everything_that_is_said_in_a_call_is_valid(audio: bytes, format: AudioFormat, words: str) -> None:
+    wire = ready(OpenAIWire(SessionOptions(turns="manual")), input=format)
+    whole = audio[: len(audio) - len(audio) % format.sample_bytes]
+    valid(wire.append(Frame(whole, format)), wire.append(Frame.silence(format.rate, format)))
+    valid(*wire.commit(), *wire.clear())
+    wire.receive_untrusted(says.response_created())
+    wire.receive_untrusted(says.audio(2_400))
+    assert len(valid(*wire.truncate("item_1", 1_000))) == 1
+    wire.receive_untrusted(says.response_done())
+    valid(*wire.send_text(words), *wire.send_image("data:image/png;base64,AAAA", words))
+    wire.receive_untrusted(says.response_created("resp_2"))
+    assert len(valid(*wire.cancel())) == 1
+    wire.receive_untrusted(says.response_done("resp_2"))
+    valid(*wire.respond(words))
+
+
+def test_the_sdk_would_notice() -> None:
+    with pytest.raises(pydantic.ValidationError):
+        valid(json.dumps({"type": "response.cancel", "event_id": "1", "reason": "none"}))

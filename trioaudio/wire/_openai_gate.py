@@ -1,0 +1,119 @@
+"""The gate in front of ``response.create``: the server makes one response at a time and refuses a second.
+
+Theory of operation.
+
+    free --release--> requested --created--> active --done--> free
+      \\                  |                     ^
+       \\                 +--refused: free      |
+        +--created (the server began it)-------+
+
+What is asked for waits as *owed* until the gate is free. It also waits while the caller speaks, and after that until the
+response which the server makes by itself has begun: a request in between would meet it. Should two cross all the same, the
+server refuses ours ("already active") and it is owed again; that may turn out after the other response has come and gone, so
+the last requests are remembered. Requests that are equal and owed at the same time are one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+from .._errors import LocalProtocolError
+from ._json import Message
+from ._openai_errors import ALREADY_ACTIVE, MEANINGS, WireError
+
+MAX_OWED = 64
+"""Requests that may wait; more is an app that asks without listening."""
+REMEMBERED = 8
+"""Requests whose refusal may still arrive."""
+
+
+class _Sent(NamedTuple):
+    event_id: str
+    wanted: Message
+
+
+class ResponseGate:
+    """Lets one ``response.create`` through at a time; ``new_id`` makes ids for our messages."""
+
+    def __init__(self, new_id: Callable[[], str]) -> None:
+        self._new_id = new_id
+        self.state: Literal["free", "requested", "active"] = "free"
+        self.response_id: str | None = None
+        """The response that is being made; None too while it is not known."""
+        self._owed: deque[Message] = deque()
+        self._sent: deque[_Sent] = deque(maxlen=REMEMBERED)
+        self._listening = self._expecting = False
+
+    @property
+    def owed(self) -> int:
+        """Requests that wait."""
+        return len(self._owed)
+
+    def ask(self, wanted: Message) -> None:
+        """Owe a response with these parameters; one that is owed already is not owed twice.
+
+        Raises:
+            LocalProtocolError: too many wait already.
+        """
+        if wanted in self._owed:
+            return
+        if len(self._owed) >= MAX_OWED:
+            raise LocalProtocolError(f"{MAX_OWED} responses are asked for and wait their turn; let the model answer first")
+        self._owed.append(wanted)
+
+    def release(self) -> list[Message]:
+        """The request whose turn it is, if one is."""
+        if self.state != "free" or self._listening or self._expecting or not self._owed:
+            return []
+        sent = _Sent(self._new_id(), self._owed.popleft())
+        self._sent.append(sent)
+        self.state = "requested"
+        parameters = {"response": sent.wanted} if sent.wanted else {}
+        return [{"type": "response.create", "event_id": sent.event_id, **parameters}]
+
+    def speech_started(self) -> None:
+        """The caller speaks: nobody else does now."""
+        self._listening, self._expecting = True, False
+
+    def speech_stopped(self, answered: bool) -> None:
+        """The caller is done; ``answered`` when the server answers by itself."""
+        self._listening, self._expecting = False, answered and self.state == "free"
+
+    def nothing_expected(self) -> None:
+        """The server will not answer by itself after all, or is not known to."""
+        self._listening = self._expecting = False
+
+    def created(self, response_id: str | None) -> None:
+        """A response has begun, whoever asked for it; one that never ended ends now."""
+        self.state, self.response_id, self._expecting = "active", response_id, False
+
+    def done(self, response_id: str | None) -> bool:
+        """A response is over; whether it was the one at the gate."""
+        known = response_id is not None and self.response_id is not None
+        if self.state == "free" or (known and response_id != self.response_id):
+            return False
+        self.state, self.response_id = "free", None
+        return True
+
+    def refused(self, error: WireError) -> bool:
+        """The server reports an error; whether it refuses a request of ours."""
+        sent = self._refused_by(error)
+        if sent is None:
+            return False
+        is_last = sent is self._sent[-1]
+        self._sent.remove(sent)
+        if error.code == ALREADY_ACTIVE:
+            self._owed.appendleft(sent.wanted)
+        if is_last and self.state == "requested":
+            self.state = "active" if error.code == ALREADY_ACTIVE else "free"
+        return True
+
+    def _refused_by(self, error: WireError) -> _Sent | None:
+        """Where the server does not say which message it refuses, it is ours if it can be: a gate that stays shut is worse."""
+        if error.event_id is not None:
+            return next((sent for sent in self._sent if sent.event_id == error.event_id), None)
+        is_another_race = MEANINGS.get(error.code) == "race" and error.code != ALREADY_ACTIVE
+        is_ours = bool(self._sent) and not is_another_race and (self.state == "requested" or error.code == ALREADY_ACTIVE)
+        return self._sent[-1] if is_ours else None
