@@ -13,7 +13,7 @@ project = "trioaudio"
 copyright = "the trioaudio contributors"
 release = version = installed_version("trioaudio")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "public", "plugin_options"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "public", "plugin_options", "settings_table"]
 exclude_patterns = ["_build", "examples", "newsfragments"]
 
 default_role = "py:obj"

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from ._channel import Channel as Channel
     from ._channel import open_channel as open_channel
     from ._channel import start_channel as start_channel
+    from ._config import Config as Config
+    from ._config import load_config as load_config
     from ._errors import AudioFileError as AudioFileError
     from ._errors import CapabilityError as CapabilityError
     from ._errors import ControlOverflowError as ControlOverflowError
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from ._inbox import InboundAudio as InboundAudio
     from ._limits import Limits as Limits
     from ._limits import Timeouts as Timeouts
+    from ._logs import LogSettings as LogSettings
     from ._model_events import AudioDelta as AudioDelta
     from ._model_events import AudioDone as AudioDone
     from ._model_events import InputCommitted as InputCommitted
@@ -66,6 +69,7 @@ if TYPE_CHECKING:
     from ._model_events import SessionError as SessionError
     from ._model_events import TextDelta as TextDelta
     from ._model_events import TextDone as TextDone
+    from ._options import ConfiguredOption as ConfiguredOption
     from ._receipts import ChannelStatistics as ChannelStatistics
     from ._receipts import CloseReason as CloseReason
     from ._receipts import Ledger as Ledger
@@ -85,6 +89,7 @@ else:  # hidden from type checkers, which would otherwise believe in any name
         "._agent": "Agent",
         "._asyncio_bridge": "from_asyncio",
         "._channel": "Channel open_channel start_channel",
+        "._config": "Config load_config",
         "._errors": (
             "AudioFileError CapabilityError ControlOverflowError FormatError LocalProtocolError MissingExtraError "
             "OptionError PluginError ProtocolError RemoteProtocolError SubscriberLagged TrioAudioError "
@@ -96,11 +101,13 @@ else:  # hidden from type checkers, which would otherwise believe in any name
         ),
         "._inbox": "InboundAudio",
         "._limits": "Limits Timeouts",
+        "._logs": "LogSettings",
         "._model_events": (
             "AudioDelta AudioDone InputCommitted InputSpeechStarted InputSpeechStopped InputTranscript "
             "InputTranscriptDelta ItemTruncated ModelEvent OutputTranscript OutputTranscriptDelta ResponseCreated "
             "ResponseDone ResponseInterrupted SessionCreated SessionError TextDelta TextDone"
         ),
+        "._options": "ConfiguredOption",
         "._receipts": "ChannelStatistics CloseReason Ledger TurnReceipt",
         "._recording": "Recording",
         "._session": "Session SessionEnd TranscriptLine converse open_session",

@@ -12,7 +12,7 @@ from importlib import import_module
 from itertools import combinations
 from pathlib import Path
 from types import FrameType
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypedDict
 
 import trio
 
@@ -21,10 +21,12 @@ from ._channel import Channel, open_channel
 from ._cli_account import TOLD_BY_CHANNEL, TOLD_BY_SESSION, Account
 from ._cli_linger import WATCHED_IN_CHANNEL, WATCHED_IN_SESSION, Linger
 from ._cli_screen import complain, libraries_silenced, open_screen
+from ._config import Config
 from ._errors import AudioFileError, OptionError, TrioAudioError
 from ._events import Event
 from ._extras import require
 from ._instruments import Instrument
+from ._limits import Limits, Timeouts
 from ._options import format_spec, parse_spec
 from ._plugins import Opener, choose_model, choose_source
 from ._session import Session, open_session
@@ -47,6 +49,7 @@ class Call:
     timeline: Path | None
     fast: bool
     linger: float
+    config: Config
 
     @property
     def title(self) -> str:
@@ -54,13 +57,13 @@ class Call:
         return f"{_without_folders(self.source.text)} calls, {_without_folders(self.model.text)} answers"
 
 
-def checked_call(source: str, model: str, record: Path | None, timeline: Path | None, *, fast: bool, linger: float) -> Call:
+def checked_call(source: str, model: str, record: Path | None, timeline: Path | None, *, fast: bool, linger: float, config: Config) -> Call:
     """A call that can be made.
 
     Raises:
         TrioAudioError: it cannot, and why.
     """
-    call = Call(choose_source(source), choose_model(model), record, timeline, fast, linger)
+    call = Call(choose_source(source, config), choose_model(model, config), record, timeline, fast, linger, config)
     for plugin in (call.source, call.model):
         if fast and not plugin.virtual:
             raise OptionError(f"--fast runs on a virtual clock, and {plugin.name!r} needs the real one; leave --fast out")
@@ -127,6 +130,11 @@ async def _made(call: Call) -> int:
     return DONE if ended_well else BROKEN
 
 
+class _Bounds(TypedDict):
+    limits: Limits
+    timeouts: Timeouts
+
+
 class _Watcher(Instrument, Protocol):
     """Watches the audio of a call, and its events."""
 
@@ -147,12 +155,14 @@ class _Making:
         self._channel: Channel | None = None
         self._session: Session | None = None
         self._ended_at = began
+        self._bounds: _Bounds = {"limits": call.config.limits, "timeouts": call.config.timeouts}
 
     async def talk(self, far_party: Source, model: Model) -> bool:
         """From the first word to the goodbye; returns whether all was well. Checkpoint: yes."""
         self._account.tell(trio.current_time(), "", self._call.title, "bold")
         listening: Listeners = dict.fromkeys((*TOLD_BY_CHANNEL, *WATCHED_IN_CHANNEL), self._observe)
-        async with open_channel(far_party, record=self._call.record, instruments=self._watching, on=listening) as self._channel:
+        opening = open_channel(far_party, record=self._call.record, instruments=self._watching, on=listening, **self._bounds)
+        async with opening as self._channel:
             try:
                 model_stayed = await self._couple(self._channel, model)
             finally:
@@ -162,7 +172,7 @@ class _Making:
 
     async def _couple(self, channel: Channel, model: Model) -> bool:
         listening: Listeners = dict.fromkeys((*TOLD_BY_SESSION, *WATCHED_IN_SESSION), self._observe)
-        async with open_session(channel, model, on=listening) as self._session:
+        async with open_session(channel, model, on=listening, **self._bounds) as self._session:
             try:
                 await self._linger.wait()
             except KeyboardInterrupt:

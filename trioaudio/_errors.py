@@ -29,7 +29,7 @@ class AudioFileError(TrioAudioError):
 
 
 class OptionError(TrioAudioError, ValueError):
-    """A plugin spec or option is wrong: unknown, missing, or of the wrong type; suggests the nearest right one."""
+    """A plugin spec, an option or a setting is wrong: unknown, missing, or of the wrong type; suggests the nearest right one."""
 
 
 class PluginError(TrioAudioError):

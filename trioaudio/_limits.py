@@ -1,43 +1,57 @@
-"""Every bound and every deadline of the library, in two places that can be seen at a glance and set from code."""
+"""Every bound and every deadline of the library, in two places that can be seen at a glance and set from code.
+
+Also from a file and from the environment, by `_config`. A new one goes to the end of its class, with an annotation of `_bounds`
+that says unit and range, and its meaning below it: the reference, ``trioaudio config`` and the checks follow.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from ._bounds import Count, Seconds, Span, check_settings
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds; audio in seconds per direction (law 5), everything else in pieces."""
 
-    preroll: float = 0.5
+    preroll: Seconds = 0.5
     """Inbound audio kept while nobody reads it yet."""
-    inbound: float = 2.0
+    inbound: Span = 2.0
     """Inbound audio kept for a reader that falls behind; past that the oldest goes."""
-    outbound: float = 1.0
+    outbound: Span = 1.0
     """Audio a turn may have waiting before ``await turn.send()`` waits too."""
-    max_turn: float = 300.0
+    max_turn: Span = 120.0
     """Audio a turn may have waiting when it is fed by a reader that must not wait; past that the rest is refused."""
-    subscription_audio: float = 1.0
+    subscription_audio: Span = 1.0
     """Audio a subscription may leave unread; past that the oldest goes, and the gap is shown."""
-    control_events: int = 256
+    control_events: Count = 256
     """Events a subscription may leave unread, and events or commands that may wait anywhere; past that something breaks, loudly."""
+
+    def __post_init__(self) -> None:
+        """Raises `OptionError` when a value is not what it may be."""
+        check_settings(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
     """Deadlines, in seconds of the Trio clock."""
 
-    close: float = 2.0
+    close: Seconds = 2.0
     """From the end of the block to the end of every task of the channel: write, clear and goodbye together."""
-    write: float = 5.0
+    write: Span = 5.0
     """For the far end to take one frame; after that it is broken."""
-    clear: float = 1.0
+    clear: Span = 1.0
     """For the far end to take a clear; after that it is broken."""
-    settle: float = 0.25
+    settle: Seconds = 0.25
     """For the far end to report what was heard, after a clear; after that the estimate stands."""
-    implicit_turn: float = 0.5
+    implicit_turn: Seconds = 0.5
     """How long past its last sample a turn begun by `Channel.send_audio` waits for more before it ends."""
-    hang_up: float = 30.0
+    hang_up: Seconds = 30.0
     """For `Channel.hang_up` to play out what was accepted."""
-    start: float = 10.0
+    start: Span = 5.0
     """For a model to say that its session exists."""
+
+    def __post_init__(self) -> None:
+        """Raises `OptionError` when a value is not what it may be."""
+        check_settings(self)

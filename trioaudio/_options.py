@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from textwrap import dedent
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, get_args, get_type_hints
 from urllib.parse import quote, unquote
 
@@ -52,6 +52,14 @@ class Spec:
     positional: str | None = field(default=None, repr=False)
     options: Mapping[str, str | None] = field(default_factory=dict, repr=False)
     """Values by key; None is a bare flag: a key without ``=``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfiguredOption:
+    """An option's text from elsewhere than a spec, and where that is. Its repr shows no text: it may be a secret."""
+
+    text: str = field(repr=False)
+    where: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +124,12 @@ def _escaped(text: str) -> str:
     return re.sub("[%?&]", lambda match: quote(match[0]), text)
 
 
-def bind(open: Callable[..., object], spec: Spec, environ: Mapping[str, str] = os.environ) -> inspect.BoundArguments:
+def bind(
+    open: Callable[..., object],
+    spec: Spec,
+    environ: Mapping[str, str] = os.environ,
+    configured: Mapping[str, ConfiguredOption] = MappingProxyType({}),
+) -> inspect.BoundArguments:
     """Turn the texts of a spec into the arguments of ``open``: ``open(*bound.args, **bound.kwargs)``.
 
     An annotation may be str, int, float, bool, Path, AudioFormat, ``Literal[...]``, ``Annotated`` and unions of these; none
@@ -126,6 +139,7 @@ def bind(open: Callable[..., object], spec: Spec, environ: Mapping[str, str] = o
         open: what the plugin opens with; decorators are looked through.
         spec: what was asked for; its name serves the messages.
         environ: where an option that is not given is looked up, if it has an environment variable.
+        configured: what an option is that is given in neither.
 
     Raises:
         OptionError: an option is unknown, missing, given twice, or of the wrong type; a secret value is not quoted.
@@ -133,15 +147,35 @@ def bind(open: Callable[..., object], spec: Spec, environ: Mapping[str, str] = o
     """
     declared = _declared(open)
     given = _given(declared, spec)
+    _check_configured(declared, configured, spec)
     bound = inspect.signature(open).bind_partial()
     for option in declared:
         if option.name in given:
             bound.arguments[option.name] = option.value(given[option.name], spec.name, f"option {option.name!r}")
         elif option.env and environ.get(option.env):
             bound.arguments[option.name] = option.value(environ[option.env], spec.name, f"environment variable {option.env}")
+        elif option.name in configured:
+            there = configured[option.name]
+            bound.arguments[option.name] = option.value(there.text, spec.name, f"option {option.name!r} in {there.where}")
         elif option.required:
             raise OptionError(option.missing(spec.name))
     return bound
+
+
+def check_configured(open: Callable[..., object], plugin: str, configured: Mapping[str, ConfiguredOption]) -> None:
+    """See to it that ``open`` understands these options, without opening anything; raises as `bind`."""
+    declared = _declared(open)
+    _check_configured(declared, configured, Spec(plugin))
+    for option in declared:
+        if option.name in configured:
+            option.value(configured[option.name].text, plugin, f"option {option.name!r} in {configured[option.name].where}")
+
+
+def _check_configured(declared: list[_Declared], configured: Mapping[str, ConfiguredOption], spec: Spec) -> None:
+    names = [option.name for option in declared]
+    for key, given in configured.items():
+        if key not in names:
+            raise OptionError(f"{given.where}: {_unknown(key, names, Spec(spec.name))}")
 
 
 def describe(open: Callable[..., object]) -> list[OptionInfo]:
@@ -162,9 +196,9 @@ def masked(open: Callable[..., object], spec: Spec) -> str:
     return format_spec(replace(spec, positional=MASK if hidden else spec.positional, options=options))
 
 
-def suggest(word: str, known: Iterable[str]) -> str:
-    """``; did you mean '...'?``, or nothing when no known word is near."""
-    near = get_close_matches(word.lower(), known, n=1)
+def suggest(word: str, known: Iterable[str], *, case: Callable[[str], str] = str.lower) -> str:
+    """``; did you mean '...'?``, or nothing when no known word is near; known words are in that ``case``."""
+    near = get_close_matches(case(word), known, n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 

@@ -6,16 +6,16 @@ here is raised as `PluginError`, loudly, with the package, the entry point and t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from inspect import BoundArguments
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from ._errors import MissingExtraError, PluginError
-from ._options import Spec, bind, describe, masked, parse_spec, suggest
+from ._options import ConfiguredOption, Spec, bind, describe, masked, parse_spec, suggest
 from .abc import CONTRACT_VERSION, AnyPlugin, Model, ModelPlugin, Source, SourcePlugin
 
 Kind: TypeAlias = Literal["source", "model"]
@@ -37,6 +37,13 @@ class PluginInfo:
     """Version of that distribution."""
     entry_point: str
     """Where it is: ``module:object``."""
+
+
+class Configured(Protocol):
+    """Options of plugins from elsewhere than their specs: a `Config`."""
+
+    def options_of(self, kind: Kind, name: str, /) -> Mapping[str, ConfiguredOption]:
+        """Those of one plugin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,21 +98,27 @@ def load_model(name: str) -> ModelPlugin[Any]:
     return _load("model", name, ModelPlugin)
 
 
-def choose_source(spec: str) -> Opener[Source]:
-    """Load the source a spec names and check the spec's options, without opening it.
+def load_plugin(kind: Kind, name: str) -> AnyPlugin:
+    """Import the plugin of that kind and name; raises as `load_source`."""
+    loaders: dict[Kind, Callable[[str], AnyPlugin]] = {"source": load_source, "model": load_model}
+    return loaders[kind](name)
+
+
+def choose_source(spec: str, config: Configured | None = None) -> Opener[Source]:
+    """Load the source a spec names and check the spec's options, without opening it; what it does not say, ``config`` does.
 
     Raises:
         OptionError: the spec, or an option in it, is wrong.
         PluginError: as `load_source`.
     """
     parsed = parse_spec(spec)
-    return _opener(load_source(parsed.name), parsed)
+    return _opener(load_source(parsed.name), parsed, config.options_of("source", parsed.name) if config else {})
 
 
-def choose_model(spec: str) -> Opener[Model]:
-    """Load the model a spec names and check the spec's options, without opening it; raises as `choose_source`."""
+def choose_model(spec: str, config: Configured | None = None) -> Opener[Model]:
+    """Load the model a spec names and check the spec's options, without opening it; as `choose_source`."""
     parsed = parse_spec(spec)
-    return _opener(load_model(parsed.name), parsed)
+    return _opener(load_model(parsed.name), parsed, config.options_of("model", parsed.name) if config else {})
 
 
 def open_source(spec: str) -> AbstractAsyncContextManager[Source]:
@@ -118,9 +131,9 @@ def open_model(spec: str) -> AbstractAsyncContextManager[Model]:
     return choose_model(spec)()
 
 
-def _opener(plugin: AnyPlugin, spec: Spec) -> Opener[Any]:
+def _opener(plugin: AnyPlugin, spec: Spec, configured: Mapping[str, ConfiguredOption]) -> Opener[Any]:
     open: Callable[..., Any] = plugin.open
-    return Opener(plugin.name, masked(open, spec), plugin.virtual, open, bind(open, spec))
+    return Opener(plugin.name, masked(open, spec), plugin.virtual, open, bind(open, spec, configured=configured))
 
 
 def _entries(kind: Kind) -> tuple[EntryPoint, ...]:

@@ -138,7 +138,7 @@ class TestWords:
             (["run", "--source", "x"], "the following arguments are required: --model; see 'trioaudio run --help'"),
             (
                 ["demo", "--recrod", "x.wav"],
-                "'--recrod' is not understood here; did you mean '--record'? (the options are --record, --timeline, --fast, --linger)",
+                "'--recrod' is not understood here; did you mean '--record'? (the options are --record, --timeline, ",
             ),
             (["demo", "--fats=1"], "'--fats=1' is not understood here; did you mean '--fast'? (the options are "),
             (["plugins", "wavfile", "parrot"], "'parrot' is not understood here (the options are none)"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from .._cli_parser import add_command, finish_command
 from ._calls import add_pace, add_record, add_timeline
+from ._settings import add_config, read_config
 
 if TYPE_CHECKING:
     from .._cli_parser import Commands
@@ -33,6 +34,7 @@ def add(commands: Commands) -> None:
     add_record(run)
     add_timeline(run)
     add_pace(run)
+    add_config(run)
     finish_command(run, run_call)
 
 
@@ -40,5 +42,13 @@ def run_call(options: argparse.Namespace) -> int:
     """Make the call."""
     from .._cli_call import checked_call, make_call
 
-    call = checked_call(options.source, options.model, options.record, options.timeline, fast=options.fast, linger=options.linger)
+    call = checked_call(
+        options.source,
+        options.model,
+        options.record,
+        options.timeline,
+        fast=options.fast,
+        linger=options.linger,
+        config=read_config(options),
+    )
     return make_call(call)
