@@ -25,7 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("_extras", "_option_types", "_logs", "_options", "_audiofiles", "clips"),
     ("abc", "_source", "_model", "_plugin"),
     ("_plugins", "_config", "_block", "_ticker", "_subscription", "_dispatch", "_emitter", "_asyncio_bridge"),
-    ("_inbox", "_hearing", "_outbox", "_turn", "_epoch", "_settlement", "_counters", "_playout", "_playback"),
+    ("_inbox", "_hearing", "_outbox", "_turn", "_epoch", "_settlement", "_pause", "_counters", "_playout", "_playback"),
     ("_recording", "_timeline", "_timeline_picture"),
     ("_negotiation", "_commands"),
     ("sources", "sources.*", "models", "models.*"),

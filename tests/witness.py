@@ -104,7 +104,9 @@ class Auditor(trio.abc.Instrument):
             ("accepted == queued + sent + dropped", now.accepted == now.queued + now.sent + now.dropped),
             ("sent == heard + unheard", now.sent == now.heard + now.unheard and now.unheard >= 0),
             ("nothing is negative", min(counts) >= 0),
-            ("sums only grow", now.accepted >= before.accepted and now.sent >= before.sent and now.late >= before.late),
+            ("sums only grow", now.accepted >= before.accepted and now.late >= before.late),
+            ("only what was unheard is taken back", now.sent >= (before.heard if turn.interrupted or not self.reports else 0)),
+            ("what is taken back is queued", now.sent >= before.sent or now.queued > before.queued),
         ]
         if not turn.interrupted:
             return [*laws, ("nothing of a living turn is lost", now.dropped == now.flushed == 0)]

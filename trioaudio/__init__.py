@@ -45,7 +45,9 @@ if TYPE_CHECKING:
     from ._events import SpeechStopped as SpeechStopped
     from ._events import Status as Status
     from ._events import TurnInterrupted as TurnInterrupted
+    from ._events import TurnPaused as TurnPaused
     from ._events import TurnPlayed as TurnPlayed
+    from ._events import TurnResumed as TurnResumed
     from ._events import TurnStarted as TurnStarted
     from ._inbox import InboundAudio as InboundAudio
     from ._limits import Limits as Limits
@@ -70,6 +72,7 @@ if TYPE_CHECKING:
     from ._model_events import TextDelta as TextDelta
     from ._model_events import TextDone as TextDone
     from ._options import ConfiguredOption as ConfiguredOption
+    from ._pause import Pause as Pause
     from ._receipts import ChannelStatistics as ChannelStatistics
     from ._receipts import CloseReason as CloseReason
     from ._receipts import Ledger as Ledger
@@ -97,7 +100,7 @@ else:  # hidden from type checkers, which would otherwise believe in any name
         ),
         "._events": (
             "AppEvent Audio AudioDropped Closed Commit Dtmf Event Fault Hangup Interrupt Mute SpeechStarted "
-            "SpeechStopped Status TurnInterrupted TurnPlayed TurnStarted"
+            "SpeechStopped Status TurnInterrupted TurnPaused TurnPlayed TurnResumed TurnStarted"
         ),
         "._inbox": "InboundAudio",
         "._limits": "Limits Timeouts",
@@ -108,6 +111,7 @@ else:  # hidden from type checkers, which would otherwise believe in any name
             "ResponseDone ResponseInterrupted SessionCreated SessionError TextDelta TextDone"
         ),
         "._options": "ConfiguredOption",
+        "._pause": "Pause",
         "._receipts": "ChannelStatistics CloseReason Ledger TurnReceipt",
         "._recording": "Recording",
         "._session": "Session SessionEnd TranscriptLine converse open_session",

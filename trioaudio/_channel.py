@@ -21,6 +21,7 @@ from ._hearing import Hearing
 from ._inbox import InboundAudio
 from ._instruments import Instrument, Instruments
 from ._limits import Limits, Timeouts
+from ._pause import Pause
 from ._playback import Playback
 from ._playout import Playout
 from ._plugins import open_source
@@ -141,6 +142,23 @@ class Channel(Emitter):
         """
         return self._playout.interrupt()
 
+    def pause(self, *, resume_after: float) -> Pause:
+        """Stop speaking, now, but so that it can be taken back.
+
+        When it returns, nothing more is handed over, as after `interrupt`, but turns live on: they accept audio, and nobody is
+        woken. `Pause.reject` lets them go on from the sample the ear is at, `Pause.confirm` (or `interrupt`, `close`, a hang-up)
+        ends them as an interruption. While paused already, it returns the same pause. Told of as `TurnPaused` and `TurnResumed`.
+
+        Args:
+            resume_after: seconds until it goes on by itself; ``inf`` for never.
+
+        Raises:
+            ValueError: ``resume_after`` is negative.
+        """
+        if not resume_after >= 0:
+            raise ValueError(f"resume_after={resume_after} s is negative; give the seconds after which it goes on by itself, or inf")
+        return self._playout.pause(resume_after)
+
     async def wait_played(self) -> None:
         """Wait until all audio accepted before this call has been heard or lost.
 
@@ -168,6 +186,7 @@ class Channel(Emitter):
 
         What has not been heard within `Timeouts.hang_up` is lost. Checkpoint: yes.
         """
+        self._playout.go_on()
         for turn in self._playout.live_turns():
             turn.end()
         with trio.move_on_after(self._timeouts.hang_up):

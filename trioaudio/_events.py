@@ -118,6 +118,41 @@ class TurnInterrupted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class TurnPaused(Event):
+    """A turn that had begun was paused: it is interrupted next, or it goes on. Its receipt says what was heard of it, as far as is known.
+
+    ``paused_at`` is a time of the Trio clock, in seconds.
+    """
+
+    name: ClassVar[str] = "turn_paused"
+    receipt: TurnReceipt
+    paused_at: float
+
+    @property
+    def item_id(self) -> str | None:
+        """The model's name for the turn."""
+        return self.receipt.item_id
+
+
+@dataclass(frozen=True, slots=True)
+class TurnResumed(Event):
+    """A turn that was paused goes on, from exactly where its receipt says that the far party's ear is.
+
+    ``paused_at`` and ``resumed_at`` are times of the Trio clock, in seconds.
+    """
+
+    name: ClassVar[str] = "turn_resumed"
+    receipt: TurnReceipt
+    paused_at: float
+    resumed_at: float
+
+    @property
+    def item_id(self) -> str | None:
+        """The model's name for the turn."""
+        return self.receipt.item_id
+
+
+@dataclass(frozen=True, slots=True)
 class Mute(Event):
     """The caller's audio was muted (it is silence from now on) or unmuted."""
 
@@ -174,8 +209,8 @@ class Status(Event):
 CHANNEL_EVENTS: dict[str, type[Event]] = {
     kind.name: kind
     for kind in (
-        Audio, Commit, Interrupt, Dtmf, Hangup, SpeechStarted, SpeechStopped, TurnStarted, TurnPlayed, TurnInterrupted, Mute,
-        AudioDropped, Fault, Closed,
+        Audio, Commit, Interrupt, Dtmf, Hangup, SpeechStarted, SpeechStopped, TurnStarted, TurnPlayed, TurnInterrupted, TurnPaused,
+        TurnResumed, Mute, AudioDropped, Fault, Closed,
     )
 }  # fmt: skip
 """Every undotted event name and its class."""

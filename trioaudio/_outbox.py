@@ -7,6 +7,7 @@ that the garbage collector visits again and again.
 from __future__ import annotations
 
 import math
+from collections import deque
 from typing import TYPE_CHECKING, TypeAlias
 
 import trio
@@ -24,12 +25,15 @@ class Outbox:
     """One memory channel, unbounded for Trio; its bound is in seconds of audio, and `Playout` counts them (law 5).
 
     Args:
+        chunk: what the far end takes at a time, in samples of its own format.
         joins: whether a block shorter than a turn's chunk is filled up with what follows it in the same turn.
     """
 
-    __slots__ = ("_from", "_joins", "_next", "_num_waiting", "_receive", "_send")
+    __slots__ = ("_back", "_chunk", "_from", "_joins", "_next", "_num_waiting", "_receive", "_send")
 
-    def __init__(self, *, joins: bool) -> None:
+    def __init__(self, chunk: int, *, joins: bool) -> None:
+        self._chunk = chunk
+        self._back: deque[Held] | None = None  # taken once and put back: goes before everything else
         self._send: trio.MemorySendChannel[Held]
         self._receive: trio.MemoryReceiveChannel[Held]
         self._send, self._receive = trio.open_memory_channel[Held](math.inf)
@@ -45,6 +49,8 @@ class Outbox:
 
     def take(self) -> Held | None:
         """The next piece, of one chunk of its turn at most; a shorter one if nothing can fill it up, None if there is nothing."""
+        if self._back:
+            return self._take_back(self._back)
         item = self._next or self._received()
         if item is None:
             return None
@@ -63,16 +69,45 @@ class Outbox:
 
     def _filled_up(self, turn: Turn, piece: Frame) -> Frame:
         while self._joins and piece.num_samples < turn._chunk:
-            self._next = self._received()
+            self._next = self._next or self._received()
             if self._next is None or self._next[0] is not turn or self._next[1] is None:
                 break
-            frame, missing = self._next[1], turn._chunk - piece.num_samples
+            frame, start = self._next[1], self._from
+            stop = start + turn._chunk - piece.num_samples
+            piece = piece.joined(frame.cut(start, stop))
+            if stop < frame.num_samples:
+                self._from = stop
+            else:
+                self._next, self._from = None, 0
+        return piece
+
+    def put_back(self, turn: Turn, frame: Frame | None) -> None:
+        """Let audio wait before everything else.
+
+        Of a turn with a converter: a piece as it was taken, or of any length in the far end's format, if ``turn._again`` says so.
+        """
+        if self._back is None:
+            self._back = deque()
+        self._back.appendleft((turn, frame))
+
+    def _take_back(self, back: deque[Held]) -> Held:
+        turn, frame = item = back.popleft()
+        if frame is None or (turn._converter is not None and not turn._again):
+            return item
+        if frame.num_samples > self._chunk:
+            back.appendleft((turn, frame.cut(self._chunk, frame.num_samples)))
+            return turn, frame.cut(0, self._chunk)
+        return turn, self._topped_up(turn, frame, back) if self._joins else frame
+
+    def _topped_up(self, turn: Turn, piece: Frame, back: deque[Held]) -> Frame:
+        while piece.num_samples < self._chunk and back and back[0][0] is turn and turn._again != piece.num_samples:
+            _, frame = back.popleft()
+            assert frame is not None
+            missing = self._chunk - piece.num_samples
             piece = piece.joined(frame.cut(0, missing))
             if missing < frame.num_samples:
-                self._from = missing
-            else:
-                self._next = None
-        return piece
+                back.appendleft((turn, frame.cut(missing, frame.num_samples)))
+        return piece if back or turn._converter is not None else self._filled_up(turn, piece)
 
     def _received(self) -> Held | None:
         if not self._num_waiting:  # cheaper than to be told by an exception, once for each frame that comes just in time
@@ -89,4 +124,4 @@ class Outbox:
         """Nothing is put or taken any more; what waits is dropped, though somebody may hold on to a turn of this epoch."""
         self._receive.close()
         self._send.close()
-        self._next = None
+        self._next = self._back = None

@@ -18,6 +18,7 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from ._epoch import Epoch
+from ._pause import Suspension
 from ._playout import Playout
 from ._ticker import shared_ticker
 from ._turn import Turn
@@ -52,12 +53,26 @@ class Playback:
         while True:
             with self._epoch.scope:
                 try:
+                    if self._epoch.suspension is not None:
+                        await self._wait_decided(self._epoch, self._epoch.suspension)
                     await self._play(self._epoch)
                 finally:
                     await self._flush(self._epoch)  # noqa: ASYNC102 - shields itself, with a deadline
             if self._finish:
                 return
             self._epoch = self._playout.epoch
+
+    async def _wait_decided(self, epoch: Epoch, suspension: Suspension) -> None:
+        """Until the far end has said what it had heard of what is paused, and it has been decided that it goes on."""
+        playout, patience = self._playout, trio.current_time() + self._playout.timeouts.settle
+        playout.pass_time(suspension, patience)
+        while not epoch.over and (deadline := suspension.deadline(patience)) > -math.inf:
+            with trio.CancelScope(deadline=min(deadline, playout.next_end(epoch) if suspension.answered else math.inf)):
+                await suspension.changed.park()
+            playout.pass_time(suspension, patience)
+        if epoch.over:  # in the instant in which it would have gone on
+            await trio.lowlevel.checkpoint()
+        playout.resume(suspension)
 
     async def _play(self, epoch: Epoch) -> None:
         while True:
@@ -121,7 +136,7 @@ class Playback:
 
     def _wire(self, turn: Turn, frame: Frame | None) -> Frame:
         """What goes to the far end for the held frame; None stands for what the turn's converter still holds back."""
-        if turn._converter is None:
+        if turn._converter is None or turn._again:
             assert frame is not None
             return frame
         if turn._wire is None:

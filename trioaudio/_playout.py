@@ -20,10 +20,11 @@ from trio.lowlevel import ParkingLot, enable_ki_protection
 
 from ._counters import Counters
 from ._epoch import Epoch
-from ._events import AudioDropped, Event, TurnInterrupted, TurnPlayed, TurnStarted
+from ._events import AudioDropped, Event, TurnInterrupted, TurnPaused, TurnPlayed, TurnResumed, TurnStarted
 from ._instruments import Instruments
 from ._limits import Limits, Timeouts
-from ._outbox import Outbox
+from ._outbox import Held, Outbox
+from ._pause import Pause, Suspension
 from ._settlement import Interruption, Settlement
 from ._turn import Turn
 from .abc import FarEnd, Paced, Played, Source
@@ -55,12 +56,15 @@ class Playout:
         "_handed",
         "_implicit",
         "_instruments",
+        "_keeps",
         "_lead",
         "_live",
         "_num_blocked",
         "_oldest",
         "_past",
+        "_reach",
         "_settlements",
+        "_suspension",
         "_watched",
         "clears",
         "dry",
@@ -88,6 +92,8 @@ class Playout:
         self._lead = max(self.far_end.lead, PTIME)
         self._cut = isinstance(self.far_end, Paced) or not self.far_end.can_clear
         self._chunk = PTIME if self._cut else BUFFERED_CHUNK
+        self._keeps = self.far_end.can_clear
+        self._reach = math.ceil((self._lead + (STALE if self.far_end.reports else 0)) * self.format.rate)
         self.space: ParkingLot = ParkingLot()
         self._num_blocked = 0  # producers that wait; a number, since it is looked at for every frame
         self.settle: ParkingLot = ParkingLot()
@@ -97,6 +103,7 @@ class Playout:
         self._current: Turn | None = None
         self._implicit: Turn | None = None
         self._settlements: list[Settlement] = []
+        self._suspension: Suspension | None = None
         self.clears: int = 0
         self._handed = 0  # samples handed over since the last clear, in epochs that are over
         self.last_sent_at: float | None = None
@@ -107,7 +114,8 @@ class Playout:
         self._past = Counters()
 
     def _new_epoch(self, number: int, horizon: float) -> Epoch:
-        return Epoch(number, Outbox(joins=self._cut), Playhead(self.format.rate, self._lead, horizon))
+        outbox = Outbox(self.chunk_samples(self.format), joins=self._cut)
+        return Epoch(number, outbox, Playhead(self.format.rate, self._lead, horizon), [] if self._keeps else None)
 
     # ---- what producers do
 
@@ -200,6 +208,10 @@ class Playout:
         if turn._first is None:
             turn._first = epoch.playhead.sent
         wire_samples = wire.num_samples
+        if (kept := epoch.kept) is not None:
+            self._keep(kept, epoch.playhead.sent, turn, wire)
+        if turn._again:
+            num_samples = turn._take_again(wire_samples)
         start = epoch.playhead.hand_over(wire_samples, now)
         epoch.held = turn._wire = None
         turn._sent += num_samples
@@ -214,6 +226,12 @@ class Playout:
             turn._awaited = math.inf
             self.settle.unpark_all()
 
+    def _keep(self, kept: list[tuple[int, Turn, Frame]], sent: int, turn: Turn, wire: Frame) -> None:
+        """What is handed over now may be taken back as long as it is unheard; what came a lead before it is not."""
+        while kept and kept[0][0] < sent - self._reach:
+            del kept[0]
+        kept.append((sent + wire.num_samples, turn, wire))
+
     def next_end(self, epoch: Epoch) -> float:
         """When the next turn will have been heard to its end; ``inf`` while nobody knows."""
         turn = self._oldest
@@ -225,6 +243,8 @@ class Playout:
 
     def retime(self) -> None:
         """The end of speech has moved: let the playback task wait for the new one."""
+        if self._suspension is not None:
+            self._suspension.changed.unpark_all()
         if self.dry is not None and self.dry.deadline != (end := self.next_end(self.epoch)):
             self.dry.deadline = end
 
@@ -242,6 +262,8 @@ class Playout:
             played.append(self._live.pop(0))
             self._oldest = self._live[0] if self._live else None
         self._retire(played)
+        if not self._live and self.epoch.kept:
+            self.epoch.kept.clear()
         return played
 
     def _tell_played(self, played: list[Turn]) -> None:
@@ -266,18 +288,26 @@ class Playout:
         if settlement is None:
             return Interruption((), now, self.last_sent_at)
         self._past.interruptions += bool(settlement.turns)
-        return Interruption(tuple(turn.receipt for turn in settlement.turns), now, self.last_sent_at, settlement)
+        return self._interruption(settlement)
+
+    def _interruption(self, settlement: Settlement) -> Interruption:
+        receipts = tuple(turn.receipt for turn in settlement.turns)
+        return Interruption(receipts, settlement.decided_at, self.last_sent_at, settlement)
 
     @enable_ki_protection
     def _stop(self, now: float, silent_since: float) -> Settlement | None:
         old, stopped = self.epoch, [turn for turn in self._live if not turn._settled]
         must_clear = self._must_clear(old, silent_since)
-        if not stopped and not must_clear:
+        if not stopped and not must_clear and self._suspension is None:
             return None
         for turn in stopped:  # first the position, of all of them
             turn._flushed = turn._sent - turn._heard() if self.far_end.can_clear or self.far_end_gone else 0
         for turn in stopped:  # then the door
             self._shut(turn)
+        suspension, self._suspension = self._suspension, None
+        settlement = (
+            Settlement(old, stopped, now, self.clears) if suspension is None else suspension.confirmed(old, stopped, now, self.clears)
+        )
         old.must_clear = must_clear
         self._handed += old.playhead.sent
         silent_from = now if self.far_end.can_clear else max(now, old.playhead.horizon)  # what cannot be cleared plays on
@@ -285,8 +315,9 @@ class Playout:
         old.end()
         self._live.clear()
         self._oldest = None
-        settlement = Settlement(old, stopped, now, self.clears)
         self._settlements.append(settlement)
+        if suspension is not None and suspension.pause.outcome is None:
+            suspension.pause.outcome, suspension.pause._interruption = "confirmed", self._interruption(settlement)
         self.space.unpark_all()
         self.settle.unpark_all()
         return settlement
@@ -294,7 +325,8 @@ class Playout:
     def _shut(self, turn: Turn) -> None:
         turn._over = True
         turn._dropped += turn._queued
-        turn._queued, turn._wire = 0, None
+        turn._queued = turn._again = turn._again_own = 0
+        turn._wire = None
         turn._scope.cancel("the turn was interrupted")
 
     def _must_clear(self, epoch: Epoch, silent_since: float) -> bool:
@@ -331,10 +363,121 @@ class Playout:
         for turn in settlement.turns:
             self._emit(TurnInterrupted(turn.receipt, settlement.decided_at, now))
 
+    # ---- a pause
+
+    def pause(self, resume_after: float) -> Pause:
+        """Fall silent, but so that it can be taken back; see `Channel.pause`."""
+        now, current = trio.current_time(), None if self._suspension is None else self._suspension.pause
+        if current is not None and current.outcome is None:
+            return current
+        played = self._take_played()
+        pause = self._suspend(now, now + resume_after)
+        self._tell_played(played)
+        if current is None:
+            for receipt in pause.turns:
+                self._emit(TurnPaused(receipt, now))
+        return pause
+
+    @enable_ki_protection
+    def _suspend(self, now: float, resume_at: float) -> Pause:
+        old, turns = self.epoch, [turn for turn in self._live if turn._started]
+        if self._suspension is not None:  # rejected, but it has not gone on yet
+            turns = self._suspension.turns
+        pause = Pause(self, tuple(turn.receipt for turn in turns), now, resume_at)
+        if self._closed_by is not None:
+            pause.outcome = "confirmed"
+        elif self._suspension is not None:
+            self._suspension.pause = pause
+        else:
+            old.must_clear = self._must_clear(old, now if self.far_end.ear else now - STALE)
+            generation = self.clears if old.must_clear else None
+            suspension = Suspension(pause, old, turns, generation, reports=self.far_end.reports)
+            if old.must_clear:
+                suspension.take_back(old.playhead.heard(now))
+            self._move_on(suspension, now)
+        return pause
+
+    def _move_on(self, suspension: Suspension, now: float) -> None:
+        """Let everything that waits, and everybody who says more, go on in an epoch that is not played yet."""
+        old, held = suspension.epoch, suspension.epoch.held
+        if old.must_clear:
+            self._handed += old.playhead.sent
+            self.epoch = old.pass_on(Playhead(self.format.rate, self._lead, now), old.number + 1)
+        else:
+            self.epoch = old.pass_on(old.playhead, old.number)
+        if held is not None:
+            self._put_back(held)
+        old.held = None
+        for turn in self._live:
+            turn._epoch = self.epoch
+        self.epoch.suspension = self._suspension = suspension
+        self.settle.unpark_all()
+
+    def _put_back(self, held: Held) -> None:
+        """What was taken, and perhaps converted, waits before everything else."""
+        turn, frame = held
+        if turn._wire is not None:
+            turn._again += turn._wire.num_samples
+            turn._again_own += 0 if frame is None else frame.num_samples
+            frame, turn._wire = turn._wire, None
+        self.epoch.outbox.put_back(turn, frame)
+
+    def reject(self, pause: Pause) -> None:
+        """Let it go on; deciding twice is the same as once."""
+        if pause.outcome is None:
+            pause.outcome = "rejected"
+            if self._suspension is not None:
+                self._suspension.changed.unpark_all()
+
+    def go_on(self) -> None:
+        """Whatever is paused goes on."""
+        if self._suspension is not None:
+            self.reject(self._suspension.pause)
+
+    def pass_time(self, suspension: Suspension, patience: float) -> None:
+        """What happens by itself while it is paused: turns are heard to their end, the far end's time to answer is over, the pause too."""
+        now = trio.current_time()
+        suspension.answered = suspension.answered or now >= patience
+        if suspension.answered:
+            self._cut_short(suspension)
+            self.announce()
+        if now >= suspension.pause.resume_at:
+            self.reject(suspension.pause)
+
+    def _cut_short(self, suspension: Suspension) -> None:
+        if self._instruments.watching and suspension.generation is not None and not suspension.cut:
+            suspension.cut = True
+            self._instruments.agent_cut(suspension.epoch.playhead.time_of(suspension.position), suspension.epoch.number)
+
+    @enable_ki_protection
+    def _go_on(self, suspension: Suspension) -> list[Turn]:
+        self._suspension = self.epoch.suspension = None
+        again: dict[Turn, Frame] = {}
+        for turn, wire in suspension.unheard():
+            again[turn] = again[turn].joined(wire) if turn in again else wire
+        for position in suspension.positions:
+            if (turn := position.turn) in again and turn._converter is not None:
+                turn._again += again[turn].num_samples
+                turn._again_own += position.sent - turn._sent
+        for turn, wire in reversed(again.items()):
+            self.epoch.outbox.put_back(turn, wire)
+        self.settle.unpark_all()
+        return [turn for turn in suspension.turns if not turn._told]
+
+    def resume(self, suspension: Suspension) -> None:
+        """It has been decided, and it is known what was heard: go on from there."""
+        turns, now = self._go_on(suspension), trio.current_time()
+        for turn in turns:
+            self._emit(TurnResumed(turn.receipt, suspension.pause.paused_at, now))
+
     # ---- position
 
     def report(self, played: Played) -> None:
         """The far end says what it has played; a report of audio that was flushed and settled is counted and ignored."""
+        if self._suspension is not None and self._suspension.generation == played.clears:
+            self._suspension.report(played.samples, final=played.final)
+            self.settle.unpark_all()
+            return
         for settlement in self._settlements:
             if settlement.generation == played.clears and settlement.epoch.playhead.sent:
                 settlement.report(played.samples, final=played.final)
@@ -350,8 +493,10 @@ class Playout:
 
     def is_exact(self, turn: Turn) -> bool:
         """Whether what is known of this turn is known from the far end itself."""
-        if self.far_end.ear or turn._first is None:
+        if self.far_end.ear:
             return True
+        if turn._guessed or turn._first is None:
+            return not turn._guessed
         return not turn._flushed and turn._epoch.playhead.reported >= turn._first + turn._wire_sent
 
     def live_turns(self) -> list[Turn]:

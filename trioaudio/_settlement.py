@@ -40,7 +40,7 @@ class Settlement:
         for turn in self.turns:
             if turn._first is not None and (final or turn._heard_of(position) > turn._heard()):
                 turn._flushed = turn._sent - turn._heard_of(position)
-                turn._exact = turn._exact or final
+                turn._exact = turn._exact or (final and not turn._guessed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,8 @@ class Turn:
 
     __slots__ = (
         "_accepted",
+        "_again",
+        "_again_own",
         "_awaited",
         "_chunk",
         "_closed_by",
@@ -64,6 +66,7 @@ class Turn:
         "_exact",
         "_first",
         "_flushed",
+        "_guessed",
         "_late",
         "_max_queued",
         "_over",
@@ -89,10 +92,12 @@ class Turn:
         self._chunk = playout.chunk_samples(format)
         self._max_queued = playout.limits.max_turn * format.rate
         self._wire: Frame | None = None  # held and converted, not handed over: a converter must not see a frame twice
+        self._again = self._again_own = 0  # converted, and to be handed over again after a pause: samples of the far end and own ones
         self._first: int | None = None  # position in the epoch's playhead of its first sample
         self._wire_sent = 0
         self._awaited = math.inf  # samples at whose hand-over somebody wants to be woken
         self._started = self._ended = self._over = self._exact = False
+        self._guessed = False  # what was heard when it was paused is only reckoned
         self._told = False  # its end has been told of: what was heard of it is a fact, whatever is reported later
         self._closed_by: Callable[[], Exception] | None = None
         self._scope = trio.CancelScope()
@@ -130,6 +135,13 @@ class Turn:
         if wire == self._wire_sent:
             return self._sent
         return min(self._sent, wire * self.format.rate // self._playout.format.rate)
+
+    def _take_again(self, num_samples: int) -> int:
+        """Own samples in the next ``num_samples`` that were converted before a pause, and are handed over after it."""
+        own = self._again_own * num_samples // self._again
+        self._again -= num_samples
+        self._again_own -= own
+        return own
 
     def _position_of(self, mark: int) -> int:
         """The playhead's position when the first ``mark`` samples have been heard; all of them must have been sent."""
