@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ._errors import CapabilityError as CapabilityError
     from ._errors import ControlOverflowError as ControlOverflowError
     from ._errors import FormatError as FormatError
+    from ._errors import InsecureConnectionError as InsecureConnectionError
     from ._errors import LocalProtocolError as LocalProtocolError
     from ._errors import MissingExtraError as MissingExtraError
     from ._errors import OptionError as OptionError
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
     from ._receipts import Ledger as Ledger
     from ._receipts import TurnReceipt as TurnReceipt
     from ._recording import Recording as Recording
+    from ._secret import Secret as Secret
     from ._session import Session as Session
     from ._session import SessionEnd as SessionEnd
     from ._session import TranscriptLine as TranscriptLine
@@ -94,7 +96,7 @@ else:  # hidden from type checkers, which would otherwise believe in any name
         "._channel": "Channel open_channel start_channel",
         "._config": "Config load_config",
         "._errors": (
-            "AudioFileError CapabilityError ControlOverflowError FormatError LocalProtocolError MissingExtraError "
+            "AudioFileError CapabilityError ControlOverflowError FormatError InsecureConnectionError LocalProtocolError MissingExtraError "
             "OptionError PluginError ProtocolError RemoteProtocolError SubscriberLagged TrioAudioError "
             "TurnInterruptedError"
         ),
@@ -114,6 +116,7 @@ else:  # hidden from type checkers, which would otherwise believe in any name
         "._pause": "Pause",
         "._receipts": "ChannelStatistics CloseReason Ledger TurnReceipt",
         "._recording": "Recording",
+        "._secret": "Secret",
         "._session": "Session SessionEnd TranscriptLine converse open_session",
         "._settlement": "Interruption",
         "._subscription": "Subscription",

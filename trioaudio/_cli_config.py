@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from ._bounds import settings
 from ._config import PLUGINS, SECTIONS, Config
 from ._errors import PluginError
-from ._options import MASK, OptionInfo, check_configured, describe
+from ._options import ConfiguredOption, OptionInfo, check_configured, describe
 from ._plugins import Kind, list_plugins, load_plugin
+from ._secret import MASK
 
 ROOM = 30
 """Columns of a setting, before its comment."""
@@ -58,12 +59,20 @@ def _options(config: Config, kind: Kind, name: str, environ: Mapping[str, str]) 
         return
     check_configured(plugin.open, name, given)
     for option in describe(plugin.open):
-        if found := _found(option, environ) or (given[option.name].text, given[option.name].where) if option.name in given else None:
-            yield _line(option.name, in_toml(MASK if option.secret else found[0]), found[1])
+        yield from _option(option, given, environ)
 
 
-def _found(option: OptionInfo, environ: Mapping[str, str]) -> tuple[str, str] | None:
-    return (environ[option.env], option.env) if option.env and environ.get(option.env) else None
+def _option(option: OptionInfo, given: Mapping[str, ConfiguredOption], environ: Mapping[str, str]) -> Iterator[str]:
+    """The one line of an option that is set, by the first of those who may; nothing of one that is not."""
+    file = f"{option.name}_file"
+    if option.env and environ.get(option.env):
+        yield _line(option.name, in_toml(MASK if option.secret else environ[option.env]), option.env)
+    elif option.env and option.secret and environ.get(f"{option.env}_FILE"):
+        yield _line(file, in_toml(environ[f"{option.env}_FILE"]), f"{option.env}_FILE")
+    elif option.name in given:
+        yield _line(option.name, in_toml(MASK if option.secret else given[option.name].text), given[option.name].where)
+    elif option.secret and file in given:
+        yield _line(file, in_toml(given[file].text), given[file].where)
 
 
 def _line(name: str, value: str, comment: str) -> str:

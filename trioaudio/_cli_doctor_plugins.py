@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ._cli_finding import Finding
-from ._errors import MissingExtraError, PluginError
+from ._errors import MissingExtraError, OptionError, PluginError
 from ._extras import extra_installed
 from ._options import OptionInfo, describe
 from ._plugins import PluginInfo, list_plugins, load_model, load_source
+from ._secret import Secret
 from .abc import AnyPlugin
+
+SHORT = 8
+"""Characters; no provider's key is shorter."""
+PLACEHOLDER = re.compile(r"\.\.\.|\u2026|\*\*|^<.*>$|^your[-_ ]|^x+$", re.IGNORECASE)
+"""What people leave in the place of a key."""
 
 
 def check_plugins() -> Iterator[Finding]:
@@ -74,7 +81,7 @@ def check_keys(environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
     """Which environment variables that plugins ask for are set; never what they say."""
     takers = _takers()
     for variable in sorted(takers):
-        yield _judge_key(variable, takers[variable], environ.get(variable, ""))
+        yield _judge_key(variable, takers[variable], environ)
     if not takers:
         yield Finding("ok", "keys", "no plugin takes anything from the environment")
 
@@ -92,13 +99,27 @@ def _takers() -> dict[str, list[_Taker]]:
     return takers
 
 
-def _judge_key(variable: str, takers: list[_Taker], value: str) -> Finding:
-    whom = " and ".join(map(str, takers))
-    if value and value == value.strip().strip("\"'"):
-        return Finding("ok", variable, f"is set, for the {whom}")
-    if value.strip():
-        remedy = f"set {variable} again, without what does not belong to it"
-        return Finding("warning", variable, f"is set, for the {whom}, but has a space, a line end or a quote at an end", remedy)
+def _judge_key(variable: str, takers: list[_Taker], environ: Mapping[str, str]) -> Finding:
+    whom, file = " and ".join(map(str, takers)), f"{variable}_FILE"
+    secret = any(taker.option.secret for taker in takers)
+    if value := environ.get(variable, ""):
+        return _judge_value(variable, f"is set, for the {whom}", value, secret=secret)
+    if secret and environ.get(file):
+        try:
+            key = Secret.from_environment(variable, environ).reveal()
+        except OptionError as exc:
+            return Finding("problem", file, f"{exc} (for the {whom})", f"put the key into the file, let trioaudio read it, or unset {file}")
+        return _judge_value(file, f"names a file with a key, for the {whom}", key, secret=True)
     if any(taker.option.required for taker in takers):
         return Finding("warning", variable, f"is not set, and needed by the {whom}", f"export {variable}=..., where trioaudio is started")
     return Finding("ok", variable, f"is not set; the {whom} can do without")
+
+
+def _judge_value(variable: str, seen: str, value: str, *, secret: bool) -> Finding:
+    """What to think of a value, which is never told."""
+    again = f"set {variable} again, without what does not belong to it"
+    if value != value.strip().strip("\"'"):
+        return Finding("warning", variable, f"{seen}, but has a space, a line end or a quote at an end", again)
+    if secret and (len(value) < SHORT or PLACEHOLDER.search(value)):
+        return Finding("warning", variable, f"{seen}, but looks cut off or like a placeholder", f"set {variable} again, to the whole key")
+    return Finding("ok", variable, seen)

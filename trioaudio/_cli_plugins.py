@@ -88,7 +88,8 @@ def _option_rows(option: OptionInfo) -> Iterator[Row]:
     default = f" (default {option.default})" if option.default else ""
     required, positional, secret = option.required, option.positional, option.secret
     notes = [note for note, holds in (("required", required), ("after the colon", positional), ("secret", secret)) if holds]
-    environment = [f"or in the environment variable {option.env}"] if option.env else []
+    variable = f"{option.env}, or in the file that {option.env}_FILE names" if secret else option.env
+    environment = [f"or in the environment variable {variable}"] if option.env else []
     yield option.name, ", ".join([option.type + default, *notes, *environment])
     if option.help:
         yield "", option.help.rstrip(".")

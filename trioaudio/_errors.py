@@ -32,6 +32,16 @@ class OptionError(TrioAudioError, ValueError):
     """A plugin spec, an option or a setting is wrong: unknown, missing, or of the wrong type; suggests the nearest right one."""
 
 
+class InsecureConnectionError(TrioAudioError, ValueError):
+    """A key would travel where others can read it; names the scheme and the host, and the remedy."""
+
+    def __init__(self, scheme: str, host: str) -> None:
+        remedy = {"ws": "use wss://", "http": "use https://"}.get(scheme, "use https:// or wss://")
+        super().__init__(f"no key is sent over {scheme or 'no scheme'}:// to {host or 'no host'}: {remedy}, or allow it with --insecure")
+        self.scheme: str = scheme
+        self.host: str = host
+
+
 class PluginError(TrioAudioError):
     """A plugin asked for by name cannot be loaded; names the package, the entry point and the cause."""
 

@@ -1,4 +1,5 @@
-"""The types an option may have, and how each is read from text: str, int, float, bool, Path, AudioFormat, choices and unions."""
+"""The types an option may have, and how each is read from text: str, int, float, bool, Path, AudioFormat, Secret,
+choices and unions."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from ._secret import Secret
 from .audio import AudioFormat, parse_format
 
 FLAGS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
@@ -43,6 +45,11 @@ def reader_of(annotation: object) -> Reader | None:
     if origin in (Union, UnionType):
         return _either(get_args(annotation))
     return _READERS.get(annotation)
+
+
+def mentions(annotation: object, kind: type) -> bool:
+    """Whether a value of an (evaluated) annotation may be of this class: it is that, or a union with it."""
+    return annotation is kind or any(mentions(part, kind) for part in get_args(annotation))
 
 
 def _number(text: str) -> float:
@@ -111,6 +118,7 @@ _READERS: dict[Any, Reader] = {
     float: Reader("number", _number),
     bool: Reader("true or false", _flag, flag=True),
     Path: Reader("path", _path, greedy=True),
+    Secret: Reader("secret", Secret, greedy=True),
     AudioFormat: Reader("audio format such as pcm16/24000", parse_format),
     NoneType: Reader("none", _none),
 }

@@ -6,7 +6,8 @@ first ``?``; options are parted by ``&``, a key from its value by the first ``=`
 file name is ``%3F``, a ``&`` in a value ``%26``, a ``%`` before two hex digits ``%25``. A ``+`` is a plus.
 
 What an option is, its signature says: name, annotation and default, its help the ``Args:`` section of the docstring. What a
-signature cannot say stands in ``Annotated[str, Option(env="ACME_KEY", secret=True)]``.
+signature cannot say stands in ``Annotated[Secret, Option(env="ACME_KEY")]``. An option that is a `Secret`, or said to be secret, can
+also come from a file: ``key_file=PATH`` in a spec or a configuration, ``ACME_KEY_FILE`` in the environment.
 """
 
 from __future__ import annotations
@@ -17,26 +18,26 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from pathlib import Path
 from textwrap import dedent
 from types import MappingProxyType, SimpleNamespace
 from typing import Any, get_args, get_type_hints
 from urllib.parse import quote, unquote
 
 from ._errors import FormatError, OptionError, PluginError
-from ._option_types import Reader, reader_of
-
-MASK = "***"
-"""Stands where the value of a secret would."""
+from ._option_types import Reader, mentions, reader_of
+from ._secret import MASK, Secret
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """What a signature cannot say about an option of a plugin: ``key: Annotated[str, Option(env="ACME_KEY", secret=True)]``.
+    """What a signature cannot say about an option of a plugin: ``key: Annotated[Secret, Option(env="ACME_KEY")]``.
 
     Args:
         help: one line; it replaces that of the docstring's ``Args:`` section.
-        env: environment variable that is used when the option is not given; an empty one counts as not set.
-        secret: its value is never shown.
+        env: environment variable that is used when the option is not given; an empty one counts as not set. A secret may also be
+            in the file that the variable with ``_FILE`` at its end names.
+        secret: its value is never shown; said by the type `Secret` too.
     """
 
     help: str = ""
@@ -150,16 +151,52 @@ def bind(
     _check_configured(declared, configured, spec)
     bound = inspect.signature(open).bind_partial()
     for option in declared:
-        if option.name in given:
-            bound.arguments[option.name] = option.value(given[option.name], spec.name, f"option {option.name!r}")
-        elif option.env and environ.get(option.env):
-            bound.arguments[option.name] = option.value(environ[option.env], spec.name, f"environment variable {option.env}")
-        elif option.name in configured:
-            there = configured[option.name]
-            bound.arguments[option.name] = option.value(there.text, spec.name, f"option {option.name!r} in {there.where}")
+        if (text := _first(option, given, environ, configured)) is not None:
+            bound.arguments[option.name] = text.read(option, spec.name)
         elif option.required:
             raise OptionError(option.missing(spec.name))
     return bound
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """The text of an option, or of the file that has it, and where that is."""
+
+    text: str | None = field(repr=False)
+    where: str
+    file: bool = False
+
+    def read(self, option: _Declared, plugin: str) -> object:
+        if not self.file:
+            return option.value(self.text, plugin, self.where)
+        try:
+            secret = Secret._from_file(_path_of(self.text), self.where)
+        except OptionError as exc:
+            raise OptionError(f"{plugin}: {exc}") from None
+        return secret if option.is_secret_type else option.value(secret.reveal(), plugin, self.where)
+
+
+def _path_of(text: str | None) -> Path:
+    return Path(os.path.expanduser(text or ""))
+
+
+def _first(
+    option: _Declared, given: Mapping[str, str | None], environ: Mapping[str, str], configured: Mapping[str, ConfiguredOption]
+) -> _Text | None:
+    """What is said of an option where it counts most: in the spec, in the environment, in the configuration."""
+    name, file = option.name, f"{option.name}_file"
+    if name in given:
+        return _Text(given[name], f"option {name!r}")
+    if option.secret and file in given:
+        return _Text(given[file], f"option {file!r}", file=True)
+    if option.env and environ.get(option.env):
+        return _Text(environ[option.env], f"environment variable {option.env}")
+    if option.env and option.secret and environ.get(f"{option.env}_FILE"):
+        return _Text(environ[f"{option.env}_FILE"], f"{option.env}_FILE", file=True)
+    for key in (name, file) if option.secret else (name,):
+        if key in configured:
+            return _Text(configured[key].text, f"option {key!r} in {configured[key].where}", file=key == file)
+    return None
 
 
 def check_configured(open: Callable[..., object], plugin: str, configured: Mapping[str, ConfiguredOption]) -> None:
@@ -167,15 +204,20 @@ def check_configured(open: Callable[..., object], plugin: str, configured: Mappi
     declared = _declared(open)
     _check_configured(declared, configured, Spec(plugin))
     for option in declared:
-        if option.name in configured:
-            option.value(configured[option.name].text, plugin, f"option {option.name!r} in {configured[option.name].where}")
+        if (text := _first(option, {}, {}, configured)) is not None:
+            text.read(option, plugin)
 
 
 def _check_configured(declared: list[_Declared], configured: Mapping[str, ConfiguredOption], spec: Spec) -> None:
-    names = [option.name for option in declared]
+    names = _names(declared)
     for key, given in configured.items():
         if key not in names:
-            raise OptionError(f"{given.where}: {_unknown(key, names, Spec(spec.name))}")
+            raise OptionError(f"{given.where}: {_unknown(key, declared, Spec(spec.name))}")
+
+
+def _names(declared: list[_Declared]) -> list[str]:
+    """What may be written: names of options, and of secrets also the name with ``_file`` at its end."""
+    return [name for each in declared for name in ([each.name, f"{each.name}_file"] if each.secret else [each.name])]
 
 
 def describe(open: Callable[..., object]) -> list[OptionInfo]:
@@ -214,6 +256,7 @@ class _Declared:
     env: str | None
     secret: bool
     positional: bool
+    is_secret_type: bool
 
     @property
     def required(self) -> bool:
@@ -235,7 +278,8 @@ class _Declared:
         if self.reader is None:
             return f"{plugin} cannot be opened by a spec: its option {self.name!r} is a {self.type}; open it from Python"
         form = f"{plugin}:{self.name.upper()}" if self.positional else f"{plugin}?{self.name}=VALUE"
-        env = f"set the environment variable {self.env}, or " if self.env else ""
+        variable = f"{self.env} (or {self.env}_FILE)" if self.secret else self.env
+        env = f"set the environment variable {variable}, or " if self.env else ""
         return f"{plugin} needs its option {self.name!r} ({self.help.rstrip('.') or self.type}); {env}write {form}"
 
     def info(self) -> OptionInfo:
@@ -246,10 +290,10 @@ class _Declared:
 def _given(declared: list[_Declared], spec: Spec) -> dict[str, str | None]:
     """The texts of a spec by option name; every key is known."""
     given = dict(spec.options)
-    names = [option.name for option in declared]
+    names = _names(declared)
     for key in given:
         if key not in names:
-            raise OptionError(_unknown(key, names, spec))
+            raise OptionError(_unknown(key, declared, spec))
     if spec.positional is None:
         return given
     first = next((option.name for option in declared if option.positional), None)
@@ -260,10 +304,11 @@ def _given(declared: list[_Declared], spec: Spec) -> dict[str, str | None]:
     return given | {first: spec.positional}
 
 
-def _unknown(key: str, names: list[str], spec: Spec) -> str:
+def _unknown(key: str, declared: list[_Declared], spec: Spec) -> str:
+    names = [option.name for option in declared]
     known = f"its options are {', '.join(names)}" if names else "it has none"
     escape = "; a '?' or '&' that belongs to a value is written %3F or %26" if spec.positional else ""
-    return f"{spec.name} has no option {key!r}{suggest(key, names)} ({known}{escape})"
+    return f"{spec.name} has no option {key!r}{suggest(key, _names(declared))} ({known}{escape})"
 
 
 def _declared(open: Callable[..., object]) -> list[_Declared]:
@@ -274,11 +319,12 @@ def _declared(open: Callable[..., object]) -> list[_Declared]:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
         annotation = _evaluated(open, parameter)
-        reader, option = reader_of(annotation), _option_in(annotation)
+        reader, option, is_secret = reader_of(annotation), _option_in(annotation), mentions(annotation, Secret)
         positional = bool(reader) and parameter.kind is not parameter.KEYWORD_ONLY and not any(each.positional for each in declared)
         type = reader.type if reader else inspect.formatannotation(annotation)
         help = option.help or helps.get(parameter.name, "")
-        declared.append(_Declared(parameter.name, reader, type, parameter.default, help, option.env, option.secret, positional))
+        secret = option.secret or is_secret
+        declared.append(_Declared(parameter.name, reader, type, parameter.default, help, option.env, secret, positional, is_secret))
     return declared
 
 

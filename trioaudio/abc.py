@@ -13,6 +13,7 @@ from ._plugin import ModelPlugin as ModelPlugin
 from ._plugin import SourcePlugin as SourcePlugin
 from ._plugin import model_plugin as model_plugin
 from ._plugin import source_plugin as source_plugin
+from ._secret import require_private as require_private
 from ._source import Buffering as Buffering
 from ._source import FarEnd as FarEnd
 from ._source import Paced as Paced

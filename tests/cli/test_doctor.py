@@ -285,6 +285,10 @@ def test_without_plugins_that_take_keys_it_says_so() -> None:
         ("", "warning", "is not set, and needed by the source phone (key)"),
         ("open sesame\n", "warning", "has a space, a line end or a quote at an end"),
         ("'open sesame'", "warning", "has a space, a line end or a quote at an end"),
+        ("sesame", "warning", "looks cut off or like a placeholder"),
+        ("open sesa...", "warning", "looks cut off or like a placeholder"),
+        ("<the sesame key>", "warning", "looks cut off or like a placeholder"),
+        ("your-sesame-key", "warning", "looks cut off or like a placeholder"),
     ],
 )
 def test_a_key_is_told_to_be_set_or_not_and_its_value_never(install: Install, value: str, verdict: str, says: str) -> None:
@@ -292,6 +296,30 @@ def test_a_key_is_told_to_be_set_or_not_and_its_value_never(install: Install, va
     finding = the(check_keys({"PHONE_KEY": value, "PHONE_REGION": "us"}), "PHONE_KEY")
     assert finding.verdict == verdict
     assert says in finding.seen
+    assert not [line for line in finding.lines() if "sesame" in line]
+
+
+@pytest.mark.parametrize(
+    ("content", "verdict", "says"),
+    [
+        (b"open sesame\n", "ok", "names a file with a key, for the source phone (key)"),
+        (b"sesa", "warning", "looks cut off or like a placeholder"),
+        (b"", "problem", "is empty"),
+        (b"\xffsesame", "problem", "is no UTF-8 text"),
+        (None, "problem", "no such file or directory"),
+    ],
+)
+def test_a_key_in_a_file_is_looked_at_and_never_told(
+    install: Install, tmp_path: Path, content: bytes | None, verdict: str, says: str
+) -> None:
+    install("phone", PHONE)
+    path = tmp_path / "key"
+    if content is not None:
+        path.write_bytes(content)
+    finding = the(check_keys({"PHONE_KEY_FILE": str(path), "PHONE_REGION": "us"}), "PHONE_KEY_FILE")
+    assert finding.verdict == verdict
+    assert says in finding.seen
+    assert bool(finding.remedy) == (verdict != "ok")
     assert not [line for line in finding.lines() if "sesame" in line]
 
 
