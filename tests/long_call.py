@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import gc
 import math
+import sys
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TypeAlias
 
 import trio
 
@@ -15,12 +18,12 @@ from trioaudio import (
     AudioDelta,
     AudioDone,
     Dtmf,
+    Event,
     Interrupt,
     ModelEvent,
     OutputTranscriptDelta,
     ResponseCreated,
     ResponseDone,
-    TurnInterrupted,
     open_channel,
     open_session,
 )
@@ -28,6 +31,8 @@ from trioaudio.abc import Capability, Model
 from trioaudio.audio import PCM16_8K, Frame
 from trioaudio.sources.memory import MemoryFarEnd, memory_pair
 from trioaudio.testing import run_virtual
+
+Listeners: TypeAlias = Mapping[type[Event], Callable[[Event], object]]
 
 FORMAT = PCM16_8K
 CYCLE = 6.0
@@ -85,6 +90,14 @@ class Talker(Model):
         await trio.lowlevel.checkpoint()
 
 
+forget_names: Callable[[], None] = sys._clear_internal_caches if sys.version_info >= (3, 13) else sys._clear_type_cache
+"""Empty the interpreter's table of attribute look-ups, which holds each name that was looked up.
+
+From Python 3.12 on, subscribing a generic class, which Trio does twice for each memory channel that it opens and a call opens one
+for each interruption, looks up a string made afresh. By and by the table holds up to 512 of them, and that is all that grows.
+"""
+
+
 @dataclass(slots=True)
 class Memory:
     """How much Python holds in each silence of a call.
@@ -101,6 +114,7 @@ class Memory:
     def note(self) -> None:
         """Look now."""
         gc.collect()
+        forget_names()
         self.times[self.looks], self.held[self.looks] = trio.current_time(), self.weigh()
         self.looks += 1
 
@@ -114,10 +128,11 @@ class Memory:
         return min(held for time, held in zip(self.times, self.held, strict=True) if begin <= time <= end)
 
 
-async def _call(hours: float, frame_length: float, look_every: int, memory: Memory, listener: Callable[[TurnInterrupted], object]) -> None:
+async def _call(hours: float, frame_length: float, look_every: int, memory: Memory, listeners: Listeners) -> None:
     source, far_end = memory_pair(FORMAT)
     async with open_channel(source) as channel, open_session(channel, Talker()) as session, trio.open_nursery() as nursery:
-        channel.on(TurnInterrupted, listener)
+        for kind, listener in listeners.items():
+            channel.on(kind, listener)
         nursery.start_soon(_chatter, far_end, frame_length)
         nursery.start_soon(_hear, far_end)
         cycles = round(hours * HOUR / CYCLE)
@@ -154,7 +169,7 @@ def hold_a_call(
     *,
     frame_length: float = 0.02,
     look_every: int = 1,
-    listener: Callable[[TurnInterrupted], object] = lambda _: None,
+    listeners: Listeners = MappingProxyType({}),
 ) -> Memory:
     """Let a call go on for so many hours of virtual time.
 
@@ -163,8 +178,8 @@ def hold_a_call(
         weigh: tells how much memory Python holds just now; asked in silences.
         frame_length: of the caller's frames, in seconds; longer ones make it quicker.
         look_every: look at the memory in every so many-th silence.
-        listener: of the call's interruptions.
+        listeners: of the call's events, by their class.
     """
     memory = Memory(weigh)
-    run_virtual(_call, hours, frame_length, look_every, memory, listener)
+    run_virtual(_call, hours, frame_length, look_every, memory, listeners)
     return memory

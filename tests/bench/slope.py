@@ -17,9 +17,9 @@ TITLE = "growth of a call with turns and interruptions, on the virtual clock"
 AIM = 5000.0
 """Bytes in an hour: one byte for each frame would be 180,000, one small object for each interruption 25,000."""
 SETTLED = 0.5
-"""Hours: Python 3.12 and later take that long to have all they keep for themselves."""
+"""Hours: counters have passed 256 by then, up to which Python has its integers ready."""
 LOOKS_IN_AN_HOUR = 8
-"""Rarely, because each look collects garbage, which leaves a hundred bytes or so behind there."""
+"""Rarely, because each look collects garbage, which takes its time."""
 
 
 def measure(effort: Effort, tell: Tell) -> list[Finding]:
