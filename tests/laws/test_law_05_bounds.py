@@ -112,9 +112,9 @@ class TestAReader:
             turn.send_nowait(stamp("a", 8000, 160))
             assert turn.ledger.accepted == 8160
 
-    async def test_finds_three_hundred_seconds_by_default(self, far: ScriptedFarEnd):
+    async def test_finds_two_minutes_by_default(self, far: ScriptedFarEnd):
         async with open_channel(far.source) as channel:
-            turn = push(channel.turn("a"), [stamp("a", 0, 300 * STAMPED.rate)])
+            turn = push(channel.turn("a"), [stamp("a", 0, 120 * STAMPED.rate)])
             with pytest.raises(trio.WouldBlock):
                 turn.send_nowait(stamp("a", 0, 1))
 
