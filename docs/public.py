@@ -104,7 +104,7 @@ def unfence(app: Sphinx, what: str, name: str, value: object, options: object, l
     inside = False
     for number, line in enumerate(lines):
         if line.strip().startswith("```"):
-            lines[number] = "" if inside else line.replace("```python", "::") + "\n"
+            lines[number] = "" if inside else line.replace("```python", "::").replace("```", ".. code-block:: ") + "\n"
             inside = not inside
         elif inside:
             lines[number] = "    " + line

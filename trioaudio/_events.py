@@ -5,11 +5,15 @@ A name with a dot (``"mumble.text"``) belongs to plugins and applications; it ne
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from ._receipts import ChannelStatistics, CloseReason, TurnReceipt
 from .audio import Frame
+
+KEYS = frozenset("0123456789*#ABCD")
+"""What a telephone has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +208,28 @@ class Status(Event):
     name: ClassVar[str] = "status"
     status: Literal["connecting", "connected", "closed"]
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCalled(Event):
+    """The session has begun to run a tool that its model called. Arguments it could not read are shown as none."""
+
+    name: ClassVar[str] = "tool.called"
+    call_id: str
+    tool: str
+    arguments: Mapping[str, object] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolReturned(Event):
+    """What came of a tool, as the model is told: its result, or (``failed``) why there is none. ``seconds`` is what it took."""
+
+    name: ClassVar[str] = "tool.returned"
+    call_id: str
+    tool: str
+    output: str = field(repr=False)
+    failed: bool
+    seconds: float
 
 
 CHANNEL_EVENTS: dict[str, type[Event]] = {
