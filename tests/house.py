@@ -20,7 +20,10 @@ from typing import TypeAlias
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("_errors",),
     ("audio", "audio.*"),
-    ("_bounds", "_limits", "_receipts", "_events", "_model_events", "_agent", "_instruments"),
+    (
+        *("_bounds", "_limits", "_receipts", "_events", "_model_events", "_instruments"),
+        *("_spelling", "_docstrings", "_tool_shapes", "_tool", "_agent_file", "_agent"),
+    ),
     ("wire", "wire.*"),
     ("_extras", "_secret", "_option_types", "_logs", "_options", "_audiofiles", "clips"),
     ("abc", "_source", "_model", "_plugin"),
@@ -30,8 +33,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("_negotiation", "_commands"),
     ("sources", "sources.*", "models", "models.*"),
     ("_channel",),
-    ("_mouth",),
-    ("_session",),
+    ("_mouth", "_overheard", "_answers", "_toolbox", "_keypad"),
+    ("_session", "_call_context"),
     ("_serve",),
     ("__init__", "lowlevel"),
     ("testing", "testing.*"),
@@ -45,6 +48,7 @@ PLUGINS = ["sources.*", "models.*"]
 OPEN_TO_PLUGINS = [
     "abc",
     "_agent",
+    "_tool",
     "_errors",
     "_events",
     "_model_events",

@@ -171,7 +171,7 @@ async def test_the_app_may_commit() -> None:
 async def test_a_text_gets_an_answer() -> None:
     script = Script(say(0.2, "a"), greets=False)
     async with open_call(script, Agent("You are kind.")) as (caller, session):
-        await session.send_text("Hello?")
+        await session.send_message("Hello?")
         await caller.wait_hears("a")
     assert script.texts == ["Hello?"]
     assert script.agent.instructions == "You are kind."
@@ -180,7 +180,7 @@ async def test_a_text_gets_an_answer() -> None:
 async def test_a_text_to_a_model_that_takes_none_is_refused_to_who_sent_it() -> None:
     async with open_call(Script(capabilities=frozenset())) as (_, session):
         with pytest.raises(CapabilityError, match="cannot text"):
-            await session.send_text("Hello?")
+            await session.send_message("Hello?")
         await trio.sleep(1)
         session.emit(Commit())  # the session goes on
 
@@ -190,7 +190,7 @@ async def test_a_commit_to_a_model_that_cannot_is_a_fault_and_the_session_goes_o
     script = Script(say(0.2, "a"), greets=False, capabilities=frozenset({"text"}))
     async with open_call(script, on={Fault: faults.append}) as (caller, session):
         session.commit()
-        await session.send_text("Hello?")
+        await session.send_message("Hello?")
         await caller.wait_hears("a")
     assert [type(fault.error) for fault in faults] == [CapabilityError]
 
@@ -200,7 +200,7 @@ async def test_a_text_after_the_end_is_refused() -> None:
         session.close()
         await session.wait_closed()
         with pytest.raises(trio.ClosedResourceError):
-            await session.send_text("Hello?")
+            await session.send_message("Hello?")
 
 
 async def test_a_text_that_the_model_breaks_on_says_so_to_who_sent_it() -> None:
@@ -210,7 +210,7 @@ async def test_a_text_that_the_model_breaks_on_says_so_to_who_sent_it() -> None:
         @nursery.start_soon
         async def send() -> None:
             with pytest.raises(trio.BrokenResourceError):
-                await session.send_text("Hello?")
+                await session.send_message("Hello?")
 
         script.stall()
         await trio.sleep(1)
@@ -489,7 +489,7 @@ async def test_the_models_events_come_by_class_by_name_and_by_iterator() -> None
             session.commit()
             assert [type(await events.receive()) for _ in range(3)] == [AudioDelta, AudioDelta, ResponseDone]
     assert [event.text for event in by_class] == ["Hello!"]
-    assert by_name == [ResponseCreated("response-1")]
+    assert by_name == [ResponseCreated("response-1", requested=False)]
 
 
 async def test_a_model_that_complains_is_heard() -> None:

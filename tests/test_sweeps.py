@@ -129,7 +129,7 @@ async def a_barge_in() -> None:
         caller.speak(say(0.1, "caller"))
         await session.wait_event(TurnInterrupted)
         await caller.wait_hears("b", 1_600)
-        await session.send_text("Goodbye")
+        await session.send_message("Goodbye")
 
 
 async def a_model_that_starts_slowly_and_ends() -> None:

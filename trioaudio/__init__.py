@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ._agent import Agent as Agent
+    from ._agent import KeyGroups as KeyGroups
+    from ._agent import TurnDetection as TurnDetection
+    from ._agent import collect as collect
     from ._asyncio_bridge import from_asyncio as from_asyncio
+    from ._call_context import CallContext as CallContext
     from ._channel import Channel as Channel
     from ._channel import open_channel as open_channel
     from ._channel import start_channel as start_channel
@@ -45,6 +49,8 @@ if TYPE_CHECKING:
     from ._events import SpeechStarted as SpeechStarted
     from ._events import SpeechStopped as SpeechStopped
     from ._events import Status as Status
+    from ._events import ToolCalled as ToolCalled
+    from ._events import ToolReturned as ToolReturned
     from ._events import TurnInterrupted as TurnInterrupted
     from ._events import TurnPaused as TurnPaused
     from ._events import TurnPlayed as TurnPlayed
@@ -72,6 +78,7 @@ if TYPE_CHECKING:
     from ._model_events import SessionError as SessionError
     from ._model_events import TextDelta as TextDelta
     from ._model_events import TextDone as TextDone
+    from ._model_events import ToolCall as ToolCall
     from ._options import ConfiguredOption as ConfiguredOption
     from ._pause import Pause as Pause
     from ._receipts import ChannelStatistics as ChannelStatistics
@@ -88,11 +95,14 @@ if TYPE_CHECKING:
     from ._settlement import Interruption as Interruption
     from ._subscription import Subscription as Subscription
     from ._timeline import Timeline as Timeline
+    from ._tool import Tool as Tool
+    from ._tool import tool as tool
     from ._turn import Turn as Turn
 else:  # hidden from type checkers, which would otherwise believe in any name
     _NAMES = {
-        "._agent": "Agent",
+        "._agent": "Agent KeyGroups TurnDetection collect",
         "._asyncio_bridge": "from_asyncio",
+        "._call_context": "CallContext",
         "._channel": "Channel open_channel start_channel",
         "._config": "Config load_config",
         "._errors": (
@@ -102,7 +112,7 @@ else:  # hidden from type checkers, which would otherwise believe in any name
         ),
         "._events": (
             "AppEvent Audio AudioDropped Closed Commit Dtmf Event Fault Hangup Interrupt Mute SpeechStarted "
-            "SpeechStopped Status TurnInterrupted TurnPaused TurnPlayed TurnResumed TurnStarted"
+            "SpeechStopped Status ToolCalled ToolReturned TurnInterrupted TurnPaused TurnPlayed TurnResumed TurnStarted"
         ),
         "._inbox": "InboundAudio",
         "._limits": "Limits Timeouts",
@@ -110,7 +120,7 @@ else:  # hidden from type checkers, which would otherwise believe in any name
         "._model_events": (
             "AudioDelta AudioDone InputCommitted InputSpeechStarted InputSpeechStopped InputTranscript "
             "InputTranscriptDelta ItemTruncated ModelEvent OutputTranscript OutputTranscriptDelta ResponseCreated "
-            "ResponseDone ResponseInterrupted SessionCreated SessionError TextDelta TextDone"
+            "ResponseDone ResponseInterrupted SessionCreated SessionError TextDelta TextDone ToolCall"
         ),
         "._options": "ConfiguredOption",
         "._pause": "Pause",
@@ -121,6 +131,7 @@ else:  # hidden from type checkers, which would otherwise believe in any name
         "._settlement": "Interruption",
         "._subscription": "Subscription",
         "._timeline": "Timeline",
+        "._tool": "Tool tool",
         "._turn": "Turn",
     }
     _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}

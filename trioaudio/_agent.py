@@ -11,7 +11,7 @@ from typing import Literal
 from ._agent_file import read_agent_file
 from ._errors import OptionError
 from ._events import KEYS
-from ._options import suggest
+from ._spelling import suggest
 from ._tool import Tool, as_tool
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from ._errors import OptionError
-from ._options import suggest
+from ._spelling import suggest
 from ._tool import Tool, as_tool
 from ._tool_shapes import Member, Misfit, member, read_members, shape_of
 

@@ -16,7 +16,7 @@ from ._block import Block
 from ._dispatch import Dispatcher
 from ._emitter import Emitter, Listeners
 from ._errors import SubscriberLagged
-from ._events import CHANNEL_EVENTS, Closed, Event, Fault, Hangup
+from ._events import CHANNEL_EVENTS, KEYS, Closed, Event, Fault, Hangup
 from ._hearing import Hearing
 from ._inbox import InboundAudio
 from ._instruments import Instrument, Instruments
@@ -166,6 +166,45 @@ class Channel(Emitter):
         """
         await self._playout.wait_played(self._playout.live_turns())
 
+    async def wait_heard(self) -> None:
+        """As `wait_played`, and wait for the far end's own word that it has been heard, if it is one that reports.
+
+        A far end may be further behind than anybody here can reckon. One that never reports is waited for without an end: set a deadline.
+        Checkpoint: yes.
+        """
+        await self.wait_played()
+        await self._playout.wait_acknowledged()
+
+    # ---- the far party
+
+    async def transfer(self, target: str) -> None:
+        """Hand the far party over to ``target``, if the source can; close the channel afterwards, as `Session.transfer` does.
+
+        Checkpoint: yes. On cancel: they may have been handed over.
+
+        Raises:
+            CapabilityError: the source cannot.
+            ValueError: the far end does not know such a target.
+            trio.ClosedResourceError: the channel is closed.
+            trio.BrokenResourceError: the far party is gone.
+        """
+        self._check_open()
+        await self._source.transfer(target)
+
+    async def send_digits(self, digits: str) -> None:
+        """Press keys for the far end to hear: ``0`` to ``9``, ``*``, ``#``, ``A`` to ``D``, if the source can.
+
+        Checkpoint: yes. On cancel: some may have been pressed. Errors as for `transfer`; ValueError for what is no key.
+        """
+        self._check_open()
+        if wrong := set(digits) - KEYS:
+            raise ValueError(f"a telephone has no key {', '.join(sorted(map(repr, wrong)))}; it has 0 to 9, *, # and A to D")
+        await self._source.send_digits(digits)
+
+    def _check_open(self) -> None:
+        if self._reason is not None:
+            raise _closed_error(self._reason)
+
     # ---- the end
 
     def close(self) -> None:
@@ -182,15 +221,15 @@ class Channel(Emitter):
         await self.wait_closed()
 
     async def hang_up(self) -> CloseReason:
-        """Play out what was accepted, say goodbye and close: the orderly end.
+        """Play out what was accepted, until it has been heard; say goodbye and close: the orderly end.
 
-        What has not been heard within `Timeouts.hang_up` is lost. Checkpoint: yes.
+        What has not been heard, or is not known to have been, within `Timeouts.hang_up` is lost. Checkpoint: yes.
         """
         self._playout.go_on()
         for turn in self._playout.live_turns():
             turn.end()
         with trio.move_on_after(self._timeouts.hang_up):
-            await self.wait_played()
+            await self.wait_heard()
         self.close()
         return await self.wait_closed()
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from ._cli_screen import complain
 from ._errors import OptionError
-from ._options import suggest
+from ._spelling import suggest
 
 USER_ERROR = 2
 """Exit code: something was asked for that cannot be."""

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ._errors import PluginError
 from ._extras import extra_installed
-from ._options import OptionInfo, Spec, describe, format_spec, suggest
+from ._options import OptionInfo, Spec, describe, format_spec
 from ._plugins import PluginInfo, list_plugins, load_model, load_source
+from ._spelling import suggest
 from .abc import AnyPlugin
 
 Row = Sequence[str]

@@ -23,8 +23,9 @@ from ._bounds import Setting, settings
 from ._errors import OptionError
 from ._limits import Limits, Timeouts
 from ._logs import LogSettings
-from ._options import ConfiguredOption, suggest
+from ._options import ConfiguredOption
 from ._plugins import Kind, choose_model, choose_source, list_plugins
+from ._spelling import suggest
 from .abc import Model, Source
 
 PREFIX = "TRIOAUDIO_"

@@ -56,7 +56,7 @@ class MissingExtraError(PluginError):
 
 
 class CapabilityError(TrioAudioError):
-    """A model was asked for something it declares it cannot do; names the model and the capability."""
+    """A model or a source was asked for something it declares it cannot do; names it and the capability."""
 
 
 class TurnInterruptedError(trio.BrokenResourceError):

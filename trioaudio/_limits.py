@@ -27,6 +27,10 @@ class Limits:
     """Audio a subscription may leave unread; past that the oldest goes, and the gap is shown."""
     control_events: Count = 256
     """Events a subscription may leave unread, and events or commands that may wait anywhere; past that something breaks, loudly."""
+    tool_calls: Count = 32
+    """Tools of one session that may run at once; the model is told of one more that it is refused."""
+    tool_threads: Count = 40
+    """Threads for tools that are no ``async def``, shared by all sessions of a Trio run that have this number."""
 
     def __post_init__(self) -> None:
         """Raises `OptionError` when a value is not what it may be."""
@@ -48,9 +52,11 @@ class Timeouts:
     implicit_turn: Seconds = 0.5
     """How long past its last sample a turn begun by `Channel.send_audio` waits for more before it ends."""
     hang_up: Seconds = 30.0
-    """For `Channel.hang_up` to play out what was accepted."""
+    """For `Channel.hang_up` and `Session.hang_up` to let all be heard."""
     start: Span = 5.0
     """For a model to say that its session exists."""
+    tool: Span = 30.0
+    """For a tool to return, unless it says otherwise itself; after that the model is told that it took too long."""
 
     def __post_init__(self) -> None:
         """Raises `OptionError` when a value is not what it may be."""

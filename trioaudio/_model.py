@@ -12,15 +12,20 @@ from ._errors import CapabilityError
 from ._model_events import ModelEvent
 from .audio import AudioFormat, Frame
 
-Capability: TypeAlias = Literal["commit", "cancel", "truncate", "text"]
-"""What a model may be able to do beyond listening and speaking: the method of the same name (``text``: `Model.send_text`) works."""
+Capability: TypeAlias = Literal["commit", "cancel", "truncate", "text", "say", "respond", "tools"]
+"""What a model may be able to do beyond listening and speaking: the method of the same name works.
+
+``text`` means `Model.send_text`, ``tools`` that it calls the agent's tools and takes `Model.send_tool_result`; who can ``tools``
+can ``respond`` too.
+"""
 
 
 class Model(ABC):
     """One connection with a realtime model, as a plugin offers it.
 
     The session calls `receive` from one task, `append` from a second and everything else from a third; the model
-    serialises its own writes. There is no ``aclose``: the ``open_*`` context manager is its life.
+    serialises its own writes, and its answers: those it is asked for come one after the other, after one that is being made; asking
+    cuts nothing short. There is no ``aclose``: the ``open_*`` context manager is its life.
     """
 
     name: str = "model"
@@ -98,6 +103,24 @@ class Model(ABC):
         Checkpoint and errors as for `commit`.
         """
         raise self._cannot("text")
+
+    async def say(self, text: str) -> None:
+        """Speak this text, word for word, as an answer of its own. Capability ``say``. Checkpoint and errors as for `commit`."""
+        raise self._cannot("say")
+
+    async def respond(self, instructions: str | None = None) -> None:
+        """Make an answer now, unasked by the caller; ``instructions`` are for this answer only, beside the agent's own.
+
+        Capability ``respond``. Checkpoint and errors as for `commit`.
+        """
+        raise self._cannot("respond")
+
+    async def send_tool_result(self, call_id: str, output: str, *, error: bool = False) -> None:
+        """Tell the model what came of a `ToolCall`; ``error``: why nothing did. It does not answer: `respond` follows when it may.
+
+        Capability ``tools``. Checkpoint and errors as for `commit`.
+        """
+        raise self._cannot("tools")
 
     def _cannot(self, capability: str) -> CapabilityError:
         return CapabilityError(f"the model {self.name!r} cannot {capability}; it declares {sorted(self.capabilities) or 'no capabilities'}")

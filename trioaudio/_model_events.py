@@ -5,7 +5,7 @@ All names have a dot, so they never clash with the events of a channel. A sessio
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from ._events import Event
@@ -64,10 +64,15 @@ class InputSpeechStopped(ModelEvent):
 
 @dataclass(frozen=True, slots=True)
 class ResponseCreated(ModelEvent):
-    """The model begins an answer."""
+    """The model begins an answer.
+
+    ``requested`` says whether the session had asked for it (`Model.say`, `Model.respond`, `Model.send_text`); None: the model
+    cannot tell, and it counts for the oldest request that is still open.
+    """
 
     name: ClassVar[str] = "response.created"
     response_id: str
+    requested: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +173,23 @@ class ResponseDone(ModelEvent):
     status: Literal["completed", "interrupted", "cancelled", "failed", "incomplete"] = "completed"
 
 
+@dataclass(frozen=True, slots=True)
+class ToolCall(ModelEvent):
+    """The model calls a tool; ``arguments`` is JSON text, as the model wrote it. Comes before the `ResponseDone` of its answer."""
+
+    name: ClassVar[str] = "tool.call"
+    call_id: str
+    tool: str
+    arguments: str = field(repr=False)
+    response_id: str | None = None
+
+
 MODEL_EVENTS: dict[str, type[ModelEvent]] = {
     kind.name: kind
     for kind in (
         SessionCreated, SessionError, InputCommitted, InputSpeechStarted, InputSpeechStopped, ResponseCreated, AudioDelta, AudioDone,
         TextDelta, TextDone, InputTranscriptDelta, InputTranscript, OutputTranscriptDelta, OutputTranscript, ItemTruncated,
-        ResponseInterrupted, ResponseDone,
+        ResponseInterrupted, ResponseDone, ToolCall,
     )
 }  # fmt: skip
 """Every event name of the vocabulary and its class."""

@@ -28,6 +28,8 @@ class Mouth:
         self._channel, self._format = channel, format
         self._turns: dict[str, Turn] = {}
         self._silenced: dict[str | None, None] = {}  # items and responses, the newest last
+        self._protected: str | None = None  # the response that is being made, if it must not be interrupted
+        self._protected_turns: list[Turn] = []  # begun in such a response
         self._settled = trio.lowlevel.ParkingLot()
         self.late_ms = 0.0
         """Audio that came too late to be said."""
@@ -45,6 +47,8 @@ class Mouth:
             return
         if turn is None or turn.ended:
             turn = self._begin(delta.item_id)
+            if self._protected is not None and delta.response_id in (None, self._protected):
+                self._protected_turns.append(turn)
         try:
             turn.send_nowait(delta.frame)
         except TurnInterruptedError:
@@ -77,6 +81,21 @@ class Mouth:
         await trio.lowlevel.checkpoint()
         while any(turn.interrupted for turn in self._turns.values()):
             await self._settled.park()
+
+    @property
+    def protected(self) -> bool:
+        """Whether something is being made or heard that must not be interrupted."""
+        self._protected_turns = [turn for turn in self._protected_turns if not turn.interrupted and turn.receipt.lost]
+        return self._protected is not None or bool(self._protected_turns)
+
+    def begin_response(self, response_id: str, *, protected: bool) -> None:
+        """What is said from now on belongs to this response; ``protected``: it must not be interrupted until it has been heard."""
+        self._protected = response_id if protected else None
+
+    def end_response(self, response_id: str) -> None:
+        """All of a response has come."""
+        if self._protected == response_id:
+            self._protected = None
 
     def silence_response(self, response_id: str) -> None:
         """Let nothing more of this response be said."""

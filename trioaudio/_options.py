@@ -15,18 +15,18 @@ from __future__ import annotations
 import inspect
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path
-from textwrap import dedent
 from types import MappingProxyType, SimpleNamespace
 from typing import Any, get_args, get_type_hints
 from urllib.parse import quote, unquote
 
+from ._docstrings import docstring_args
 from ._errors import FormatError, OptionError, PluginError
 from ._option_types import Reader, mentions, reader_of
 from ._secret import MASK, Secret
+from ._spelling import suggest
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,12 +238,6 @@ def masked(open: Callable[..., object], spec: Spec) -> str:
     return format_spec(replace(spec, positional=MASK if hidden else spec.positional, options=options))
 
 
-def suggest(word: str, known: Iterable[str], *, case: Callable[[str], str] = str.lower) -> str:
-    """``; did you mean '...'?``, or nothing when no known word is near; known words are in that ``case``."""
-    near = get_close_matches(case(word), known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
-
-
 @dataclass(frozen=True, slots=True)
 class _Declared:
     """One parameter of an ``open_*``."""
@@ -313,7 +307,7 @@ def _unknown(key: str, declared: list[_Declared], spec: Spec) -> str:
 
 def _declared(open: Callable[..., object]) -> list[_Declared]:
     """The parameters of ``open`` that a caller can name; the first that text can give may also come without its name."""
-    helps = _docstring_args(inspect.getdoc(open) or "")
+    helps = docstring_args(inspect.getdoc(open) or "")
     declared: list[_Declared] = []
     for parameter in inspect.signature(open).parameters.values():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
@@ -350,15 +344,6 @@ def _option_in(annotation: object) -> Option:
 
 
 _NO_OPTION = Option()
-
-
-def _docstring_args(doc: str) -> dict[str, str]:
-    """What the ``Args:`` section of a docstring says of each parameter, in one line each."""
-    section = re.search(r"^Args:[ ]*\n((?:[ ]+.*(?:\n|\Z)|\n)+)", doc, re.MULTILINE)
-    if not section:
-        return {}
-    entries = re.finditer(r"^(\w+)(?: *\([^)]*\))?:(.*(?:\n(?:[ ].*|$))*)", dedent(section[1]), re.MULTILINE)
-    return {entry[1]: " ".join(entry[2].split()) for entry in entries}
 
 
 def _default_text(default: object) -> str:

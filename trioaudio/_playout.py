@@ -517,6 +517,16 @@ class Playout:
             return math.inf  # whoever hands it over wakes us
         return turn._epoch.playhead.time_of(turn._position_of(mark))
 
+    async def wait_acknowledged(self) -> None:
+        """Until a far end that reports has said itself that it has played all it was given; others are believed to have."""
+        await trio.lowlevel.checkpoint()
+        while not self._acknowledged():
+            await self.settle.park()
+
+    def _acknowledged(self) -> bool:
+        silent = self._closed_by is not None or not self.far_end.reports  # nobody will say so
+        return silent or self.epoch.playhead.reported >= self.epoch.playhead.sent
+
     # ---- the end
 
     def close(self, why: Callable[[], Exception], *, far_end_gone: bool) -> None:
@@ -529,6 +539,7 @@ class Playout:
             turn._closed_by = why
         self._stop(now, now)
         self.epoch.end()  # nothing is accepted into it; wakes the playback task, if nothing else has
+        self.settle.unpark_all()
         self._tell_played(played)
 
     async def wait_settled(self) -> None:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from ._errors import MissingExtraError, PluginError
-from ._options import ConfiguredOption, Spec, bind, describe, masked, parse_spec, suggest
+from ._options import ConfiguredOption, Spec, bind, describe, masked, parse_spec
+from ._spelling import suggest
 from .abc import CONTRACT_VERSION, AnyPlugin, Model, ModelPlugin, Source, SourcePlugin
 
 Kind: TypeAlias = Literal["source", "model"]

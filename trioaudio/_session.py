@@ -2,27 +2,44 @@
 
 The interface it stands for: channel audio -> the model's append, commit -> commit, interrupt -> cancel; the model's audio ->
 the channel, a cancelled response -> interrupt. Three tasks, one for each way in which a model may be called: `_hear` (append),
-`_read` (receive) and `_act` (everything else). None of them ever waits for playback (law 6).
+`_read` (receive) and `_act` (everything else). None of them ever waits for playback (law 6). Tools run in tasks of their own, and
+one more task waits for the end of a goodbye.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import trio
 
-from ._agent import Agent
+from ._agent import Agent, KeyGroups
+from ._answers import Answers
 from ._block import Block
-from ._channel import Channel
+from ._call_context import CallContext
+from ._channel import Channel, _time_is_virtual
 from ._commands import Commands
 from ._dispatch import Dispatcher
 from ._emitter import Emitter, Listeners
 from ._errors import SubscriberLagged
-from ._events import SESSION_EVENTS, Closed, Commit, Event, Fault, Interrupt, SpeechStarted, SpeechStopped, Status, TurnInterrupted
+from ._events import (
+    SESSION_EVENTS,
+    Closed,
+    Commit,
+    Dtmf,
+    Event,
+    Fault,
+    Interrupt,
+    SpeechStarted,
+    SpeechStopped,
+    Status,
+    TurnInterrupted,
+)
+from ._keypad import Keypad
 from ._limits import Limits, Timeouts
 from ._model_events import (
     AudioDelta,
@@ -35,21 +52,27 @@ from ._model_events import (
     ResponseCreated,
     ResponseDone,
     ResponseInterrupted,
+    ToolCall,
 )
 from ._mouth import Mouth
 from ._negotiation import cheapest
+from ._overheard import Overheard
 from ._plugins import choose_model
 from ._settlement import Interruption
+from ._toolbox import Desk, Toolbox
 from .abc import Model
-from .audio import AudioFormat, Converter
+from .audio import AudioFormat, Converter, Frame
+
+log = logging.getLogger("trioaudio.session")
 
 
 @dataclass(frozen=True, slots=True)
 class SessionEnd:
-    """Why a session ended: ``closed`` (the app), ``channel`` (the call is over), ``model`` (it ended or its connection broke) or
-    ``failed`` (a listener or a plugin raised); ``error`` is the cause, if it was one."""
+    """Why a session ended: ``closed`` (the app), ``channel`` (the call is over), ``model`` (it ended or its connection broke),
+    ``hung_up`` (the agent or the app said goodbye), ``transferred`` (they handed the caller over) or ``failed`` (a listener or a
+    plugin raised); ``error`` is the cause, if it was one."""
 
-    kind: Literal["closed", "channel", "model", "failed"]
+    kind: Literal["closed", "channel", "model", "hung_up", "transferred", "failed"]
     error: BaseException | None = None
 
 
@@ -69,9 +92,15 @@ class Session(Emitter):
     speaks. Emits the channel's events (but audio), `Status`, and every event of the model under its dotted name.
     """
 
-    def __init__(self, channel: Channel, model: Model, agent: Agent, limits: Limits, timeouts: Timeouts) -> None:
+    def __init__(
+        self, channel: Channel, model: Model, agent: Agent, limits: Limits, timeouts: Timeouts, *, call: object, dependencies: Any
+    ) -> None:
         self.channel: Channel = channel
-        self.agent: Agent = agent
+        self.agent: Agent = agent.filled()
+        self.call: object = call
+        """The call that is served, where one is; None otherwise."""
+        self.dependencies: Any = dependencies
+        """What tools find in their `CallContext`."""
         self._model, self._timeouts = model, timeouts
         self._dispatch = Dispatcher(SESSION_EVENTS, limits, self._listener_failed)
         self._block = Block("the session")
@@ -82,7 +111,12 @@ class Session(Emitter):
         self.output_format: AudioFormat = cheapest(model.output_formats, channel.output_format, towards=False, who=who)
         self._ear = Converter(channel.input_format, self.input_format)
         self._mouth = Mouth(channel, self.output_format)
-        self._response: str | None = None
+        self._answers = Answers()
+        desk = Desk(self._start_call, self._context_for, self._tell_result, self._ask_reply, self._dispatch.emit)
+        self._toolbox = Toolbox(self.agent.tools, desk, limits, timeouts, inline=_time_is_virtual())
+        self._keypad = Keypad(agent.dtmf, self._keys_pressed) if isinstance(agent.dtmf, KeyGroups) else None
+        self._start_task: Callable[[Callable[[], Awaitable[None]], str], None] | None = None
+        self._leaving = trio.Event()
         self._end: SessionEnd | None = None
         self._closing, self._done = trio.Event(), trio.Event()
         self.transcript: list[TranscriptLine] = []
@@ -121,16 +155,73 @@ class Session(Emitter):
         """Let the model hear the caller again."""
         self.channel.mute(False)
 
-    async def send_text(self, text: str) -> None:
-        """Say something to the model in text, on the caller's behalf; it answers.
+    async def say(self, text: str, *, interruptible: bool = True) -> None:
+        """Let the agent speak this text, word for word, after what it is saying.
 
-        Checkpoint: yes. On cancel: the model may be told all the same.
+        Args:
+            text: what is to be said.
+            interruptible: False: the caller can interrupt neither this nor what is still to be heard before it. A provider that stops
+                by itself for the caller (``TurnDetection(interrupt=True)``) may still stop making it; what was made is heard.
+
+        Checkpoint: yes; returns when the model has been told. On cancel: it may be said all the same.
 
         Raises:
-            CapabilityError: the model takes no text.
+            CapabilityError: the model cannot say a given text.
             trio.ClosedResourceError: the session has ended.
         """
-        await self._commands.run(partial(self._model.send_text, text))
+        await self._ask(partial(self._model.say, text), protected=not interruptible)
+
+    async def respond(self, instructions: str | None = None) -> None:
+        """Let the agent speak now, unasked by the caller; ``instructions`` are for this answer only.
+
+        Checkpoint, cancellation and errors as for `say`.
+        """
+        await self._ask(partial(self._model.respond, instructions))
+
+    async def send_message(self, text: str) -> None:
+        """Say something to the model in text, on the caller's behalf; it answers.
+
+        Checkpoint, cancellation and errors as for `say`.
+        """
+        await self._ask(partial(self._model.send_text, text))
+
+    async def wait_spoken(self) -> None:
+        """Wait until no answer is being made or awaited, and all that was said has been heard, as `Channel.wait_heard` knows it.
+
+        Checkpoint: yes.
+        """
+        await self._wait_made()
+        await self.channel.wait_heard()
+
+    @property
+    def protected(self) -> bool:
+        """Whether the caller cannot interrupt what is being said: it was said with ``interruptible=False``, or is a goodbye."""
+        return self._leaving.is_set() or self._mouth.protected
+
+    async def hang_up(self) -> SessionEnd:
+        """End the call once the agent's goodbye has been heard: the answer that is being made, what it was asked for, tools it called.
+
+        From now on the model hears silence, and the caller can interrupt nothing. What is not known to have been heard within
+        `Timeouts.hang_up` is lost. Checkpoint: yes. On cancel: the call ends all the same.
+        """
+        self.leave()
+        return await self.wait_closed()
+
+    def leave(self) -> None:
+        """As `hang_up`, for those who cannot wait, such as tools: the call ends a moment later."""
+        self._leaving.set()
+
+    async def transfer(self, target: str) -> SessionEnd:
+        """Hand the caller over to ``target``, once what is being said has been heard; ends session and channel.
+
+        Checkpoint: yes. On cancel: they may have been handed over. Errors as for `Channel.transfer`: then the call goes on.
+        """
+        with trio.move_on_after(self._timeouts.hang_up):
+            await self.wait_spoken()
+        await self.channel.transfer(target)
+        self._finish(SessionEnd("transferred"))
+        self.channel.close()
+        return await self.wait_closed()
 
     def close(self) -> None:
         """End the session; the channel stays open. The model's connection closes when the block ends."""
@@ -180,10 +271,13 @@ class Session(Emitter):
 
     async def _work(self, task_status: trio.TaskStatus[None]) -> None:
         async with trio.open_nursery() as workers:
-            for task in (self._hear, self._read, self._act):
+            self._start_task = lambda run, title: workers.start_soon(self._served, run, name=title)
+            for task in (self._hear, self._read, self._act, self._part, *([self._keypad.run] if self._keypad else [])):
                 workers.start_soon(self._served, task)
+            self._introduce()
             task_status.started()
             await self._closing.wait()
+            self._toolbox.stop()
             with trio.move_on_after(self._timeouts.settle):
                 await self._mouth.wait_settled()
             await self._commands.drain()  # what the model has still to be told, it is told
@@ -209,16 +303,17 @@ class Session(Emitter):
 
     # ---- channel -> model
 
-    def _overheard(self) -> _Overheard:
+    def _overheard(self) -> Overheard:
         """Listen to the channel for as long as the session lives."""
         listeners: list[tuple[type[Event], Callable[..., object]]] = [
             (Commit, lambda _: self.commit()),
-            (Interrupt, lambda _: self.interrupt()),
+            (Interrupt, lambda _: self._wish_interrupt()),
+            (Dtmf, self._key_pressed),
             (TurnInterrupted, self._turn_interrupted),
             (Closed, lambda event: self._finish(SessionEnd("channel", event.reason.error))),
         ]
         relayed = [kind for kind in SESSION_EVENTS.values() if kind is not Status]
-        return _Overheard(self.channel, [*listeners, *((kind, self._dispatch.emit) for kind in relayed)])
+        return Overheard(self.channel, [*listeners, *((kind, self._dispatch.emit) for kind in relayed)])
 
     async def _hear(self) -> None:
         frames = aiter(self.channel)
@@ -227,7 +322,7 @@ class Session(Emitter):
                 frame = await anext(frames)
             except (StopAsyncIteration, trio.BrokenResourceError):
                 break  # the call is over, perhaps since before there was anybody to hear the event `Closed`
-            heard = self._ear.convert(frame)
+            heard = self._ear.convert(_silenced(frame) if self._leaving.is_set() else frame)
             try:
                 if heard.num_samples:
                     self._model.append_nowait(heard)
@@ -245,11 +340,52 @@ class Session(Emitter):
                 self._command(partial(self._model.truncate, item_id, event.receipt.heard))
 
     def _cancel_response(self) -> None:
-        if self._response is not None:
-            self._mouth.silence_response(self._response)
-            self._response = None
+        if (response_id := self._answers.current) is not None:
+            self._mouth.silence_response(response_id)
+            self._answers.over(response_id)
             if "cancel" in self._model.capabilities:
                 self._command(self._model.cancel)
+
+    def _wish_interrupt(self) -> None:
+        if not self.protected:
+            self.interrupt()
+
+    def _key_pressed(self, event: Dtmf) -> None:
+        if self._keypad is not None:
+            self._keypad.press(event.digit)
+        elif self.agent.dtmf == "text":
+            self._keys_pressed(event.digit)
+
+    def _keys_pressed(self, keys: str) -> None:
+        """A caller who presses keys has taken the turn, as one who speaks: the model is told, and answers."""
+        log.info("the caller pressed keys (%d)", len(keys))
+        self._wish_interrupt()
+        self._request(partial(self._model.send_text, f"The caller pressed {keys}."))
+
+    def _introduce(self) -> None:
+        """The agent's first words, unasked; and what it has to do without with this model."""
+        can, greeting = self._model.capabilities, self.agent.greeting
+        if self.agent.tools and "tools" not in can:
+            self._cannot("tools", "the agent has tools, and its model cannot call them")
+        if greeting is None:
+            return
+        if "say" in can:
+            self._request(partial(self._model.say, greeting))
+        elif "respond" in can:
+            self._request(partial(self._model.respond, f"Begin the conversation. Say exactly this, and nothing else: {greeting}"))
+        else:
+            self._cannot("respond", "the agent has a greeting, and its model cannot speak unasked")
+
+    def _cannot(self, capability: str, what: str) -> None:
+        error = self._model._cannot(capability)
+        log.warning("%s: %s", what, error)
+        self.emit(Fault(error, what))
+
+    async def _ask(self, command: Callable[[], Awaitable[None]], *, protected: bool = False) -> None:
+        await self._commands.run(partial(self._answers.ask, command, protected=protected))
+
+    def _request(self, command: Callable[[], Awaitable[None]]) -> None:
+        self._command(partial(self._answers.ask, command))
 
     def _command(self, command: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -273,16 +409,20 @@ class Session(Emitter):
         """State first, emit last; never waits."""
         match event:
             case AudioDelta():
+                self._answers.sounds(event.response_id or self._answers.current)
                 self._speak(event)
             case AudioDone(item_id=item_id):
                 self._mouth.end(item_id)
             case InputSpeechStarted():
-                self.channel.interrupt()
+                if not self.protected:
+                    self.channel.interrupt()
                 self.channel.emit(SpeechStarted())
             case InputSpeechStopped():
                 self.channel.emit(SpeechStopped())
-            case ResponseCreated(response_id=response_id):
-                self._response = response_id
+            case ResponseCreated():
+                self._response_begun(event)
+            case ToolCall():
+                self._toolbox.take(event, self._answers.current)
             case ResponseInterrupted() | ResponseDone():
                 self._response_over(event)
             case InputTranscript(item_id=item_id, text=text):
@@ -291,14 +431,22 @@ class Session(Emitter):
                 self.transcript.append(TranscriptLine("agent", text, item_id))
         self._dispatch.emit(event)
 
+    def _response_begun(self, event: ResponseCreated) -> None:
+        self._mouth.begin_response(event.response_id, protected=self._answers.begun(event))
+        self._toolbox.answer_begun(event.response_id)
+
     def _response_over(self, event: ResponseInterrupted | ResponseDone) -> None:
         cancelled = isinstance(event, ResponseInterrupted) or event.status in ("cancelled", "interrupted")
-        if event.response_id is None or event.response_id == self._response:
-            if cancelled and self._response is not None:
-                self._mouth.silence_response(self._response)
-            self._response = None
-            if cancelled:
+        current = self._answers.current
+        if event.response_id is None or event.response_id == current:
+            self._answers.over(current)
+            if cancelled and not self.protected:
+                if current is not None:
+                    self._mouth.silence_response(current)
                 self.channel.interrupt()
+        if (response_id := event.response_id or current) is not None:
+            self._mouth.end_response(response_id)
+            self._toolbox.answer_over(response_id)
 
     def _speak(self, event: AudioDelta) -> None:
         try:
@@ -306,20 +454,43 @@ class Session(Emitter):
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self._finish(SessionEnd("channel"))
 
+    # ---- tools, as the toolbox asks for them
 
-class _Overheard:
-    """Listeners of a session on its channel; gone with the session, so that a channel can have one session after another."""
+    def _start_call(self, call: Callable[[], Awaitable[None]], title: str) -> None:
+        assert self._start_task is not None
+        self._start_task(call, title)
 
-    def __init__(self, channel: Channel, listeners: list[tuple[type[Event], Callable[..., object]]]) -> None:
-        self._channel, self._listeners = channel, listeners
+    def _context_for(self, call_id: str) -> CallContext:
+        return CallContext(self, self.channel, self.call, self.dependencies, call_id)
 
-    def __enter__(self) -> None:
-        for event, listener in self._listeners:
-            self._channel.on(event, listener)
+    def _tell_result(self, call_id: str, output: str, failed: bool) -> None:
+        self._command(partial(self._model.send_tool_result, call_id, output, error=failed))
 
-    def __exit__(self, *_: object) -> None:
-        for event, listener in self._listeners:
-            self._channel.off(event, listener)
+    def _ask_reply(self, response_id: str | None) -> None:
+        """Let the model go on after its tools; an answer that hung up and said something is the goodbye already."""
+        self._answers.changed.unpark_all()
+        if not (self._leaving.is_set() and self._answers.has_sounded(response_id)):
+            self._request(self._model.respond)
+
+    # ---- the end, once all has been heard
+
+    async def _part(self) -> None:
+        await self._leaving.wait()
+        with trio.move_on_after(self._timeouts.hang_up):
+            while not (self._toolbox.idle and self._answers.idle):
+                await self._answers.changed.park()
+            await self.channel.wait_heard()
+        self._finish(SessionEnd("hung_up"))
+        self.channel.close()
+
+    async def _wait_made(self) -> None:
+        await trio.lowlevel.checkpoint()
+        while not self._answers.idle:
+            await self._answers.changed.park()
+
+
+def _silenced(frame: Frame) -> Frame:
+    return Frame.silence(frame.num_samples, frame.format, frame.media_time)
 
 
 def _opened(model: str | Model | Callable[[], AbstractAsyncContextManager[Model]]) -> AbstractAsyncContextManager[Model]:
@@ -342,6 +513,8 @@ async def open_session(
     on: Listeners | None = None,
     limits: Limits | None = None,
     timeouts: Timeouts | None = None,
+    call: object = None,
+    dependencies: Any = None,
 ) -> AsyncGenerator[Session, None]:
     """Couple a channel to a model; being inside the block is being connected.
 
@@ -351,16 +524,18 @@ async def open_session(
         agent: who the model is to be.
         on: listeners to add before the first event can happen.
         limits, timeouts: as for `open_channel`.
+        call: the call that is served, for tools.
+        dependencies: anything tools need (a database, the caller's account); they find it in their `CallContext`.
 
     Raises:
         FormatError: channel and model have no format in common, and none that can be converted.
         trio.BrokenResourceError: the provider did not say in time that the session exists, or refused.
         ExceptionGroup: a listener or the plugin raised. An error of the body alone comes out bare.
-        PluginError, OptionError: the spec cannot be opened.
+        PluginError, OptionError: the spec cannot be opened, or a variable of the agent is missing.
     """
     timeouts = timeouts or Timeouts()
     async with _opened(model) as opened:
-        session = Session(channel, opened, agent or Agent(), limits or Limits(), timeouts)
+        session = Session(channel, opened, agent or Agent(), limits or Limits(), timeouts, call=call, dependencies=dependencies)
         for event, listener in (on or {}).items():
             session.on(event, listener)
         session._status("connecting", opened.name)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 import trio
 
+from ._errors import CapabilityError
 from ._events import Event
 from .audio import AudioFormat, Frame
 
@@ -60,6 +61,10 @@ SourceEvent: TypeAlias = Event
 """What `Source.receive` may return beside audio: `Commit`, `Interrupt`, `Dtmf`, `SpeechStarted`, `Played`, an `AppEvent` ..."""
 
 
+SourceCapability: TypeAlias = Literal["transfer", "digits"]
+"""What a source may be able to do with its far party beyond audio: `Source.transfer` works, `Source.send_digits` works."""
+
+
 class Source(ABC):
     """One connection with a far party, as a plugin offers it.
 
@@ -74,6 +79,8 @@ class Source(ABC):
     """The format of the frames that `send` takes."""
     far_end: FarEnd = Paced()
     """How the far end plays what it is given."""
+    capabilities: frozenset[SourceCapability] = frozenset()
+    """What it can do beyond audio; the rest raises `CapabilityError`."""
     length: float | None = None
     """Seconds of audio the far party has to say, if that is known; it may stay on in silence after that."""
 
@@ -119,3 +126,28 @@ class Source(ABC):
         Checkpoint: yes. May raise `trio.BrokenResourceError`: then nobody is there to say goodbye to.
         """
         await trio.lowlevel.checkpoint()
+
+    async def transfer(self, target: str) -> None:
+        """Hand the far party over to ``target``, in the far end's own words for one: a number, an address. Capability ``transfer``.
+
+        Called from any task. The channel closes afterwards; the `hang_up` that follows must not end what was handed over.
+
+        Checkpoint: yes. On cancel: the far party may have been handed over.
+
+        Raises:
+            CapabilityError: the source cannot.
+            ValueError: the far end does not know such a target; the far party is still here.
+            trio.BrokenResourceError: the connection failed.
+        """
+        raise self._cannot("transfer")
+
+    async def send_digits(self, digits: str) -> None:
+        """Press keys for the far end to hear: ``0`` to ``9``, ``*``, ``#``, ``A`` to ``D``. Capability ``digits``.
+
+        Called from any task. Checkpoint: yes. On cancel: some may have been pressed. Errors as for `transfer`.
+        """
+        raise self._cannot("digits")
+
+    def _cannot(self, capability: str) -> CapabilityError:
+        declared = sorted(self.capabilities) or "no capabilities"
+        return CapabilityError(f"the source {type(self).__name__} cannot {capability}; it declares {declared}")

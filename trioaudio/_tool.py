@@ -11,7 +11,7 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any, get_type_hints, overload
 
-from ._options import _docstring_args
+from ._docstrings import docstring_args, docstring_summary
 from ._tool_shapes import SUPPORTED, Member, Misfit, Shape, Unsupported, member, object_schema, read_members, shape_of
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -141,13 +141,8 @@ def _made(fn: Callable[..., object], name: str | None, description: str | None, 
         raise TypeError(f"a tool is made of a function, not of {fn!r}")
     doc = inspect.getdoc(inspect.unwrap(fn)) or ""
     title = name or getattr(fn, "__name__", None) or type(fn).__name__
-    members = _members(fn, title, _docstring_args(doc))
-    return FunctionTool(title, description or _summary(doc), object_schema(members), fn, timeout, members)
-
-
-def _summary(doc: str) -> str:
-    """What a docstring says before its first section."""
-    return re.split(r"^(?:Args|Returns|Raises|Yields|Example|Examples|Note|Checkpoint):", doc, maxsplit=1, flags=re.MULTILINE)[0].strip()
+    members = _members(fn, title, docstring_args(doc))
+    return FunctionTool(title, description or docstring_summary(doc), object_schema(members), fn, timeout, members)
 
 
 def _members(fn: Callable[..., object], title: str, descriptions: Mapping[str, str]) -> dict[str, Member]:

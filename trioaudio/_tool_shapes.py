@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NotRequired, Required, Union, get_args, get_origin, get_type_hints, is_typeddict
 
-from ._options import suggest
+from ._spelling import suggest
 
 SUPPORTED = (
     "str, int, float, bool, None, Any, list[...], dict[str, ...], Literal, Enum, dataclasses, TypedDicts, "

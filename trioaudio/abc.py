@@ -19,4 +19,5 @@ from ._source import FarEnd as FarEnd
 from ._source import Paced as Paced
 from ._source import Played as Played
 from ._source import Source as Source
+from ._source import SourceCapability as SourceCapability
 from ._source import SourceEvent as SourceEvent

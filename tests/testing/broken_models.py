@@ -6,10 +6,11 @@ import os
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 import trio
 
-from trioaudio import Agent, AudioDelta, AudioDone, ModelEvent, SessionError
+from trioaudio import Agent, AudioDelta, AudioDone, ModelEvent, ResponseCreated, SessionError, ToolCall
 from trioaudio.abc import Model
 from trioaudio.audio import PCM16_8K, AudioFormat, Frame
 from trioaudio.testing import Script
@@ -47,6 +48,15 @@ class Sound(Model):
 
     async def send_text(self, text: str) -> None:
         await self.inner.send_text(text)
+
+    async def say(self, text: str) -> None:
+        await self.inner.say(text)
+
+    async def respond(self, instructions: str | None = None) -> None:
+        await self.inner.respond(instructions)
+
+    async def send_tool_result(self, call_id: str, output: str, *, error: bool = False) -> None:
+        await self.inner.send_tool_result(call_id, output, error=error)
 
 
 class Nameless(Sound):
@@ -195,6 +205,46 @@ class AppendsInto(Sound):
             super().append_nowait(frame)
 
 
+class CannotGoOn(Sound):
+    def __init__(self, inner: Model, script: Script) -> None:
+        super().__init__(inner, script)
+        self.capabilities = inner.capabilities - {"respond"}
+
+    async def respond(self, instructions: str | None = None) -> None:
+        raise self._cannot("respond")
+
+
+class KeepsSilent(Sound):
+    async def say(self, text: str) -> None:
+        await trio.lowlevel.checkpoint()
+
+
+class RespondsTwice(Sound):
+    async def respond(self, instructions: str | None = None) -> None:
+        await super().respond(instructions)
+        await self.inner.respond(instructions)
+
+
+class CutsShort(Sound):
+    """An answer that is asked for takes the place of the one that is being made."""
+
+    async def respond(self, instructions: str | None = None) -> None:
+        await self.inner.cancel()
+        await super().respond(instructions)
+
+
+class CallsEmptyHanded(Sound):
+    async def receive(self) -> ModelEvent:
+        event = await super().receive()
+        return replace(event, arguments="{}") if isinstance(event, ToolCall) else event
+
+
+class AnswersResultsAtOnce(Sound):
+    async def send_tool_result(self, call_id: str, output: str, *, error: bool = False) -> None:
+        await super().send_tool_result(call_id, output, error=error)
+        self.script.emit(ResponseCreated("unasked"))
+
+
 class CommitsForTenSeconds(Sound):
     async def commit(self) -> None:
         await super().commit()
@@ -255,6 +305,12 @@ BROKEN: tuple[tuple[Make, str], ...] = (
     (FailsInItsOwnWords, "failure breaks receive"),
     (lambda inner, script: AppendsInto(inner, script, trio.EndOfChannel), "append breaks after end"),
     (lambda inner, script: AppendsInto(inner, script, trio.BrokenResourceError), "append breaks after failure"),
+    (CannotGoOn, "who calls tools can respond"),
+    (KeepsSilent, "say makes an answer"),
+    (RespondsTwice, "respond makes an answer"),
+    (CutsShort, "answers come one after the other"),
+    (CallsEmptyHanded, "tool call is whole"),
+    (AnswersResultsAtOnce, "tool result arrives"),
     (CommitsForTenSeconds, "session closes in time"),
     (AppendsForEver, "session closes although server stalls"),
     (LeavesATask, "leaves nothing behind"),

@@ -9,7 +9,7 @@ from typing import Any
 from trioaudio.abc import Model
 from trioaudio.audio import Frame
 from trioaudio.models.parrot import open_parrot
-from trioaudio.testing import Script, Utterance
+from trioaudio.testing import Script, Utterance, calls
 
 OpenPair = Callable[[], AbstractAsyncContextManager[tuple[Model, object]]]
 
@@ -26,6 +26,15 @@ class Verbs:
 
     def say(self, frames: list[Frame]) -> None:
         self._script.answer(Utterance("answer", frames))
+
+    def answers(self, frames: list[Frame]) -> None:
+        self._script.script(*([Utterance(f"answer {number}", frames)] for number in range(5)))
+
+    def call(self, name: str, arguments: str) -> None:
+        self._script.answer(calls((name, arguments)))
+
+    def results(self) -> list[tuple[str, str]]:
+        return [(result.call_id, result.output) for result in self._script.results]
 
 
 def scripted(make: Callable[[Model, Script], Model] = lambda model, script: model, **options: Any) -> OpenPair:

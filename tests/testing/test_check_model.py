@@ -50,6 +50,11 @@ def test_the_parrot_conforms() -> None:
         "failure breaks receive",
         "append breaks after end",
         "append breaks after failure",
+        "say makes an answer",
+        "respond makes an answer",
+        "answers come one after the other",
+        "tool call is whole",
+        "tool result arrives",
         "session closes although server stalls",
     ]
 

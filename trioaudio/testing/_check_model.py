@@ -6,6 +6,7 @@ from collections.abc import Collection
 from functools import partial
 
 from ._kit import ClockName, Kit
+from ._model_asking_checks import ASKING
 from ._model_bench import OpenModelPair, open_bench
 from ._model_session_checks import WHOLE
 from ._model_talk_checks import TALKING
@@ -33,6 +34,9 @@ def check_model(
     - ``heard()``: all audio that the model has sent it so far, byte for byte: bytes, a `Frame` or frames;
     - ``say(frames)``: one whole answer with this audio, in the model's output format, byte for byte;
     - ``stall()``: from now on it takes nothing;
+    - ``answers(frames)``: from now on it answers with this audio when the model is told to say something or to respond;
+    - ``call(name, arguments)``: one answer that calls a tool, with arguments in JSON; ``results()``: the results it was sent so far,
+      pairs of a call's id and its output;
     - ``end()``: it ends the session; ``fail()``: the connection breaks.
 
     Args:
@@ -49,7 +53,7 @@ def check_model(
         AssertionError: checks failed; lists all of them.
         ValueError: there is no check of such a name.
     """
-    report = Kit([*TALKING.checks, *WHOLE.checks]).report("check_model", partial(open_bench, open_pair), clock, only)
+    report = Kit([*TALKING.checks, *ASKING.checks, *WHOLE.checks]).report("check_model", partial(open_bench, open_pair), clock, only)
     if raise_:
         report.raise_failures()
     return report

@@ -120,6 +120,12 @@ class ModelBench:
         await until(enough, PATIENCE)
         return await self.heard()
 
+    async def results(self) -> list[tuple[str, str]]:
+        """The results of tools that the server has been sent so far: ids of calls and outputs."""
+        sent = await self.do("results")
+        assert isinstance(sent, Iterable)
+        return [(call_id, output) for call_id, output in sent]
+
     def commands(self) -> dict[Capability, Callable[[], Awaitable[object]]]:
         """What a session may ask of it beside audio."""
         return {
@@ -127,6 +133,9 @@ class ModelBench:
             "cancel": self.model.cancel,
             "truncate": lambda: self.model.truncate("no such item", 0),
             "text": lambda: self.model.send_text("Hello"),
+            "say": lambda: self.model.say("Hello"),
+            "respond": self.model.respond,
+            "tools": lambda: self.model.send_tool_result("no such call", "null"),
         }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -14,7 +14,7 @@ import trio
 from .. import Agent, ModelEvent, SessionError
 from ..abc import Capability, Model
 from ..audio import AudioFormat, Frame
-from ._scripted_model import ScriptedModel
+from ._scripted_model import ScriptedModel, ToolResult
 from ._stamps import STAMPED, Utterance, count_stamped
 
 Step: TypeAlias = Callable[[ScriptedModel], None]
@@ -23,7 +23,13 @@ Step: TypeAlias = Callable[[ScriptedModel], None]
 Answer: TypeAlias = Utterance | Step | Sequence["Utterance | Step"]
 """What a model does when the caller has spoken: an utterance, a step, or several of them one after the other."""
 
-ALL: frozenset[Capability] = frozenset({"commit", "cancel", "truncate", "text"})
+ALL: frozenset[Capability] = frozenset({"commit", "cancel", "truncate", "text", "say", "respond", "tools"})
+
+Verb: TypeAlias = Literal["start", "append", "commit", "cancel", "truncate", "text", "say", "respond", "tool_result"]
+"""What a model is told to do."""
+
+Called: TypeAlias = str | tuple[str, Mapping[str, object] | str] | tuple[str, Mapping[str, object] | str, str]
+"""A call of a tool: its name; or with it arguments, as a mapping or as (perhaps bad) JSON text; or with these an id for the call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +37,7 @@ class Told:
     """Something a scripted model was told, and when (Trio clock, seconds)."""
 
     time: float
-    verb: Literal["start", "append", "commit", "cancel", "truncate", "text"]
+    verb: Verb
     value: object = None
 
 
@@ -40,14 +46,15 @@ class Script:
 
     It can be opened again and again, and goes on where it was. It hears the caller speak as soon as a frame is not silent,
     and takes ``pause`` seconds without sound for the end of the utterance; then it gives its next answer, and when it has none
-    left it is silent. A commit and a text are answered too. Everything is due at an exact time of the Trio clock.
+    left it is silent. A commit, a text, and what it is told to say are answered in the same way. Everything is due at an exact time
+    of the Trio clock.
 
     ```python
     script = Script(say(5.0, item="a"), [say(1.0, item="b"), ends()])
     ```
 
     Args:
-        *answers: what it does, one for each utterance: `say`, `ends`, `breaks`, `complains`, `stays_silent`, or several in a list.
+        *answers: what it does, one for each utterance: `say`, `calls`, `ends`, `breaks`, `complains`, `stays_silent`, or several in a list.
         greets: the first answer is given at once, without being asked.
         speed: how many times faster than real time its audio comes; all of an answer at once by default.
         delay: seconds from the end of the caller's utterance to the answer.
@@ -73,7 +80,7 @@ class Script:
         starts_after: float = 0.0,
     ) -> None:
         self._answers, self._transcripts = list(answers), list(transcripts)
-        self._greets, self._responses = greets, itertools.count(1)
+        self._greets, self._responses, self._calls = greets, itertools.count(1), itertools.count(1)
         self.speed: float = speed
         self.delay: float = delay
         self.pause: float | None = pause
@@ -126,7 +133,22 @@ class Script:
     @property
     def texts(self) -> list[str]:
         """What it was told in text."""
-        return [told.value for told in self.told if isinstance(told.value, str)]
+        return [told.value for told in self.told if told.verb == "text" and isinstance(told.value, str)]
+
+    @property
+    def sayings(self) -> list[str]:
+        """What it was told to say, word for word."""
+        return [told.value for told in self.told if told.verb == "say" and isinstance(told.value, str)]
+
+    @property
+    def results(self) -> list[ToolResult]:
+        """What it was told of the tools it had called."""
+        return [told.value for told in self.told if isinstance(told.value, ToolResult)]
+
+    @property
+    def requests(self) -> list[object]:
+        """The instructions (or None) of the answers it was told to make, unasked by the caller."""
+        return [told.value for told in self.told if told.verb == "respond"]
 
     def heard(self, item: str) -> int:
         """Samples of ``item`` that it was sent.
@@ -148,6 +170,10 @@ class Script:
         if not self.connections:
             raise RuntimeError("this script has not been opened yet; give it to open_session or to the fixture call first")
         return self.connections[-1]
+
+    def script(self, *answers: Answer) -> None:
+        """Give these answers after the others, when it is asked."""
+        self._answers.extend(answers)
 
     def answer(self, *answer: Utterance | Step) -> None:
         """Do this now, asked or not."""
@@ -181,6 +207,10 @@ class Script:
         greets, self._greets = self._greets, False
         return self.next_answer() if greets else ()
 
+    def next_call_id(self) -> str:
+        """A name for the call of a tool that comes now."""
+        return f"call-{next(self._calls)}"
+
     def next_response_id(self) -> str:
         """A name for the answer that begins now."""
         return f"response-{next(self._responses)}"
@@ -189,9 +219,17 @@ class Script:
         """What the caller has just said."""
         return self._transcripts.pop(0) if self._transcripts else None
 
-    def note(self, verb: Literal["start", "append", "commit", "cancel", "truncate", "text"], value: object = None) -> None:
+    def note(self, verb: Verb, value: object = None) -> None:
         """Write down what it was told."""
         self.told.append(Told(trio.current_time(), verb, value))
+
+
+def calls(*tools: Called, saying: Utterance | None = None) -> Step:
+    """A step: one answer in which the model calls tools, all at once, after it has begun to say something or without a word.
+
+    ``calls("hang_up")``, ``calls(("look_up", {"key": "7"}), ("look_up", {"key": "8"}), saying=say(1.0, "a moment"))``.
+    """
+    return lambda model: model.call([(tool, {}) if isinstance(tool, str) else tool for tool in tools], saying)
 
 
 def ends() -> Step:

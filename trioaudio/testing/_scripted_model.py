@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import json
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import trio
 
@@ -27,6 +28,7 @@ from .. import (
     ResponseDone,
     SessionCreated,
     SessionError,
+    ToolCall,
 )
 from ..abc import Capability, Model
 from ..audio import AudioFormat, Converter, Frame
@@ -50,6 +52,15 @@ class _Due:
     """Whether it goes when the answer is stopped."""
 
 
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a scripted model was told of a tool it had called; ``error``: that it failed."""
+
+    call_id: str
+    output: str
+    error: bool = False
+
+
 class ScriptedModel(Model):
     """One connection with a model that follows a `Script`; made by calling the script."""
 
@@ -67,10 +78,13 @@ class ScriptedModel(Model):
         self._end: BaseException | None = None
         self._end_is_known = False
         self._stalled_until = -math.inf
+        self._requested = False  # while it does what the session asks for
         self._open: list[str] = []  # answers that are being made
         self._heard = 0  # samples of input
         self._quiet_at: float | None = None  # when the caller's utterance ends, if no more sound comes; None between utterances
         self._utterances = itertools.count(1)
+        self.called: list[ToolCall] = []
+        """The calls of tools that the session has received."""
         self._sent: dict[str, int] = {}  # samples of each item that have been received by the session
 
     # ---- as a model
@@ -129,7 +143,21 @@ class ScriptedModel(Model):
     async def send_text(self, text: str) -> None:
         await self._obey("text")
         self._script.note("text", text)
-        self.perform(self._script.next_answer())
+        self._answer_request()
+
+    async def say(self, text: str) -> None:
+        await self._obey("say")
+        self._script.note("say", text)
+        self._answer_request()
+
+    async def respond(self, instructions: str | None = None) -> None:
+        await self._obey("respond")
+        self._script.note("respond", instructions)
+        self._answer_request()
+
+    async def send_tool_result(self, call_id: str, output: str, *, error: bool = False) -> None:
+        await self._obey("tools")
+        self._script.note("tool_result", ToolResult(call_id, output, error))
 
     # ---- as the script says
 
@@ -149,6 +177,10 @@ class ScriptedModel(Model):
             else:
                 step(self)
 
+    def call(self, tools: Iterable[Sequence[Any]], saying: Utterance | None) -> None:
+        """Call tools in one answer; what it says in it, it says before."""
+        self._answer(saying, [self._tool_call(*tool) for tool in tools])
+
     def stall(self, seconds: float) -> None:
         """Take nothing for a while."""
         self._stalled_until = trio.current_time() + seconds
@@ -163,20 +195,38 @@ class ScriptedModel(Model):
     # ---- speaking
 
     def _say(self, utterance: Utterance) -> None:
+        self._answer(utterance, ())
+
+    def _answer(self, utterance: Utterance | None, tool_calls: Iterable[ToolCall]) -> None:
         """An answer, in the order of a real provider, after what it is saying already."""
         start = max(trio.current_time() + self._script.delay, self._busy_until)
         start += MODEL_PHASE if start > trio.current_time() else 0.0
         response_id = self._script.next_response_id()
         self._open.append(response_id)
-        self._schedule(start, ResponseCreated(response_id), of_answer=True)
+        self._schedule(start, ResponseCreated(response_id, self._requested), of_answer=True)
         position = 0.0
-        for frame in self._converted(utterance):
+        for frame in self._converted(utterance) if utterance else ():
+            assert utterance is not None
             self._schedule(start + position / self._script.speed, AudioDelta(utterance.item, frame, response_id), of_answer=True)
             position += frame.duration
         self._busy_until = start + position / self._script.speed
-        transcript = [OutputTranscript(utterance.item, utterance.transcript)] if utterance.transcript else []
-        for event in (AudioDone(utterance.item), *transcript, ResponseDone(response_id)):
+        transcript = [OutputTranscript(utterance.item, utterance.transcript)] if utterance and utterance.transcript else []
+        done = [AudioDone(utterance.item)] if utterance else []
+        of_it = [replace(call, response_id=response_id) for call in tool_calls]
+        for event in (*done, *transcript, *of_it, ResponseDone(response_id)):
             self._schedule(self._busy_until, event, of_answer=True)
+
+    def _tool_call(self, tool: str, arguments: Mapping[str, object] | str, call_id: str | None = None) -> ToolCall:
+        text = arguments if isinstance(arguments, str) else json.dumps(arguments)
+        return ToolCall(call_id or self._script.next_call_id(), tool, text)
+
+    def _answer_request(self) -> None:
+        """The session asks for an answer."""
+        self._requested = True
+        try:
+            self.perform(self._script.next_answer())
+        finally:
+            self._requested = False
 
     def _converted(self, utterance: Utterance) -> Iterable[Frame]:
         if all(frame.format == self._output_format for frame in utterance):
@@ -210,6 +260,8 @@ class ScriptedModel(Model):
                 raise what
             case AudioDelta(item_id=item_id, frame=frame):
                 self._sent[item_id] = self._sent.get(item_id, 0) + frame.num_samples
+            case ToolCall():
+                self.called.append(what)
             case ResponseDone(response_id=response_id) if response_id in self._open:
                 self._open.remove(response_id)
         return what
