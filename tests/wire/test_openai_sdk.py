@@ -1,4 +1,4 @@
-"""The official SDK agrees: every message of ours passes its typed models, strictly and with nothing left over.
+"""The official SDK agrees: every message of ours, and of the emulated server, passes its typed models, strictly and with nothing left over.
 
 Needs the dependency group ``sdk`` (``nox -s sdk``). The models have holes, so what they let pass is checked by hand.
 """
@@ -13,16 +13,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from wire import openai_says as says
+from wire.openai_emulated import Emulated, speech
 from wire.openai_says import ready
 
 from trioaudio import Agent
 from trioaudio.audio import ALAW_8K, MULAW_8K, PCM16_24K, AudioFormat, Frame
 from trioaudio.wire.openai import OpenAIWire, SessionOptions
+from trioaudio.wire.openai_server import Call, Question, Reply
 
 pydantic = pytest.importorskip("pydantic", minversion="2.12", reason="the dependency group sdk is not installed")
 realtime = pytest.importorskip("openai.types.realtime", reason="the dependency group sdk is not installed")
 
 FORMATS = [PCM16_24K, MULAW_8K, ALAW_8K]
+SERVER = pydantic.TypeAdapter(Annotated[realtime.RealtimeServerEvent, pydantic.Field(discriminator="type")])
 CLIENT = pydantic.TypeAdapter(Annotated[realtime.RealtimeClientEvent, pydantic.Field(discriminator="type")])
 
 options = st.builds(
@@ -90,3 +93,77 @@ def test_everything_that_is_said_in_a_call_is_valid(audio: bytes, format: AudioF
 def test_the_sdk_would_notice() -> None:
     with pytest.raises(pydantic.ValidationError):
         valid(json.dumps({"type": "response.cancel", "event_id": "1", "reason": "none"}))
+
+
+def understood(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Events of the emulated server, each of which the SDK knows to the last field."""
+    for event in events:
+        has_session = "session" in event  # whose type in the SDK is that of the request, which lacks what only the server knows
+        SERVER.validate_python(event, strict=True, **({} if has_session else {"extra": "forbid"}))
+        if has_session:
+            realtime.RealtimeSessionCreateResponse.model_validate(event["session"], strict=True, extra="forbid")
+        if event["type"] == "response.output_audio.delta":
+            base64.b64decode(event["delta"], validate=True)
+    ids = [event["event_id"] for event in events]
+    assert len(set(ids)) == len(ids)
+    return events
+
+
+def answer(question: Question) -> Reply:
+    if question.tools and not question.results:
+        return Reply("One moment.", Frame.silence(question.format.rate, question.format), (Call("look_up", '{"a":1}'), Call("look_up")))
+    return Reply("one two three", Frame.silence(3 * question.format.rate, question.format))
+
+
+@pytest.mark.parametrize("format", FORMATS, ids=str)
+@pytest.mark.parametrize("turns", ["server_vad", "semantic_vad"])
+def test_every_event_of_turns_and_interruptions_is_understood(format: AudioFormat, turns: str) -> None:
+    emulated = Emulated(answer)
+    emulated.server.open("gpt-realtime-2.1", "key", epoch=1_790_000_000.5)
+    written = says.WRITTEN[format.encoding]
+    input = {"format": written, "turn_detection": {"type": turns}, "transcription": {"model": "whisper-1"}}
+    events = [
+        *emulated.taken(),
+        *emulated.say("session.update", session={"type": "realtime", "audio": {"input": input, "output": {"format": written}}}),
+    ]
+    events += [*emulated.hear(speech(format)), *emulated.wait(0.1), *emulated.hear(speech(format)), *emulated.wait()]
+    events += [*emulated.say("response.create"), *emulated.wait(0.1), *emulated.say("response.cancel")]
+    item_id = next(event["item"]["id"] for event in reversed(events) if event["type"] == "response.output_item.done")
+    events += emulated.say("conversation.item.truncate", item_id=item_id, content_index=0, audio_end_ms=10)
+    statuses = [event["response"]["status"] for event in understood(events) if event["type"] == "response.done"]
+    assert statuses == ["cancelled", "completed", "cancelled"]
+
+
+CONTENT = [
+    {"type": "input_text", "text": "x"},
+    {"type": "input_image", "image_url": "data:image/png;base64,AAAA"},
+    {"type": "input_audio", "audio": "AAAA"},
+]
+
+
+def test_every_event_of_tools_text_and_items_is_understood() -> None:
+    emulated = Emulated(answer).open(tools=[{"type": "function", "name": "look_up", "parameters": {"type": "object", "properties": {}}}])
+    events = [*emulated.say("response.create"), *emulated.wait()]
+    calls = [event["call_id"] for event in events if event["type"] == "response.function_call_arguments.done"]
+    for call_id in calls:
+        events += emulated.say("conversation.item.create", item={"type": "function_call_output", "call_id": call_id, "output": "1"})
+    for part in CONTENT:
+        item = {"id": part["type"], "type": "message", "role": "user", "content": [part]}
+        events += emulated.say("conversation.item.create", item=item)
+    events += emulated.say("conversation.item.retrieve", item_id="input_audio")
+    events += emulated.say("conversation.item.delete", item_id="input_audio")
+    for response in ({"output_modalities": ["text"], "metadata": {"a": "b"}}, {"conversation": "none"}):
+        events += [*emulated.say("response.create", response=response), *emulated.wait()]
+    events += emulated.say("input_audio_buffer.clear")
+    assert len(calls) == 2
+    understood(events)
+
+
+def test_every_error_is_understood() -> None:
+    emulated = Emulated(answer).open()
+    events = [*emulated.hand("{"), *emulated.hand(b""), *emulated.say("nonsense", event_id="x"), *emulated.say("response.cancel")]
+    events += emulated.say("session.update", session={"type": "realtime", "oops": 1})
+    assert len(understood(events)) == 5
+    refused = Emulated(answer)
+    refused.server.open("m", None)
+    understood(refused.taken())

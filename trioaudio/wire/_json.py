@@ -39,20 +39,29 @@ def _no_number(name: str) -> float:
 _DECODER = json.JSONDecoder(parse_int=_whole_number, parse_constant=_no_number)
 
 
-def object_untrusted(data: str | bytes) -> Message:
-    """The JSON object that a message holds.
+def value_untrusted(data: str | bytes) -> object:
+    """What a message holds, of any kind.
 
     Raises:
-        RemoteProtocolError: it is too long, not UTF-8, not JSON, nested too deeply, or no object.
+        RemoteProtocolError: it is too long, not UTF-8, not JSON, or nested too deeply.
     """
     if len(data) > MAX_CHARS:
         raise RemoteProtocolError(f"a message of {len(data)} characters; at most {MAX_CHARS} are read")
     try:
-        found = _DECODER.decode(data if isinstance(data, str) else str(data, "utf-8"))
+        return _DECODER.decode(data if isinstance(data, str) else str(data, "utf-8"))
     except RecursionError:
         raise RemoteProtocolError("a message of JSON that is nested too deeply") from None
     except ValueError as exc:  # of which the errors of JSON and of UTF-8 are kinds
         raise RemoteProtocolError(f"a message of {len(data)} characters is not JSON: {str(exc)[:100]}") from None
+
+
+def object_untrusted(data: str | bytes) -> Message:
+    """The JSON object that a message holds.
+
+    Raises:
+        RemoteProtocolError: as for `value_untrusted`, and when it is no object.
+    """
+    found = value_untrusted(data)
     if not isinstance(found, dict):
         raise RemoteProtocolError(f"a message is a JSON {type(found).__name__}; an object was expected")
     return found

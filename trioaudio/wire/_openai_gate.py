@@ -10,7 +10,7 @@ Theory of operation.
 What is asked for waits as *owed* until the gate is free. It also waits while the caller speaks, and after that until the
 response which the server makes by itself has begun: a request in between would meet it. Should two cross all the same, the
 server refuses ours ("already active") and it is owed again; that may turn out after the other response has come and gone, so
-the last requests are remembered. Requests that are equal and owed at the same time are one.
+the last requests are remembered. Nothing that was asked for is forgotten, nor made twice.
 """
 
 from __future__ import annotations
@@ -52,13 +52,11 @@ class ResponseGate:
         return len(self._owed)
 
     def ask(self, wanted: Message) -> None:
-        """Owe a response with these parameters; one that is owed already is not owed twice.
+        """Owe a response with these parameters.
 
         Raises:
             LocalProtocolError: too many wait already.
         """
-        if wanted in self._owed:
-            return
         if len(self._owed) >= MAX_OWED:
             raise LocalProtocolError(f"{MAX_OWED} responses are asked for and wait their turn; let the model answer first")
         self._owed.append(wanted)

@@ -73,7 +73,7 @@ class AudioLedger:
         if heard >= total and item.is_complete and not item.is_thinned:
             return []
         item.is_cut = True
-        return list(self._cuts(item, max(0, min(heard, total))))
+        return list(self._cuts(item, heard))
 
     def _cuts(self, item: _Item, heard: int) -> list[Cut]:
         cuts, begin = [], 0
