@@ -113,6 +113,13 @@ class TestAccount:
             assert re.search(rf"^ *{size / 1000:.0f} kB +{re.escape(name)}: ", told, re.MULTILINE)
         assert sorted(path.name for path in left.iterdir()) == ["call.png", "call.wav"]
 
+    @pytest.mark.parametrize(("words", "left"), [(["--no-record", "--no-timeline"], []), (["--no-timeline"], ["call.wav"])])
+    def test_files_can_be_left_out(self, trioaudio: Callable[..., Any], folder: Path, words: list[str], left: list[str]) -> None:
+        outcome = trioaudio("demo", "--fast", *words)
+        assert outcome.code == 0
+        assert sorted(path.name for path in folder.iterdir()) == left
+        assert re.findall(r"^ *\d+ kB +(.*?): ", outcome.out, re.MULTILINE) == left
+
     def test_no_line_is_wider_than_a_terminal(self, told: str) -> None:
         assert max(map(len, told.splitlines())) <= 80
 

@@ -138,10 +138,14 @@ class TestWords:
             (["run", "--source", "x"], "the following arguments are required: --model; see 'trioaudio run --help'"),
             (
                 ["demo", "--recrod", "x.wav"],
-                "'--recrod' is not understood here; did you mean '--record'? (the options are --record, --timeline, ",
+                "'--recrod' is not understood here; did you mean '--record'? (the options are --record, --no-record, ",
             ),
             (["demo", "--fats=1"], "'--fats=1' is not understood here; did you mean '--fast'? (the options are "),
             (["plugins", "wavfile", "parrot"], "'parrot' is not understood here (the options are none)"),
+            (
+                ["demo", "--record", "x.wav", "--no-record"],
+                "argument --no-record: not allowed with argument --record; see 'trioaudio demo --help'",
+            ),
             (["demo", "--linger", "soon"], "argument --linger: 'soon' is not a number of seconds from 0 up; see 'trioaudio demo --help'"),
             (["demo", "--linger", "-1"], "argument --linger: '-1' is not a number of seconds from 0 up; see 'trioaudio demo --help'"),
             (["demo", "--linger", "nan"], "argument --linger: 'nan' is not a number of seconds from 0 up; see 'trioaudio demo --help'"),
@@ -224,6 +228,10 @@ class TestMissingExtras:
     def test_it_names_the_extra(self, without: Command, caller: Path, blocked: str, words: tuple[object, ...], complaint: str) -> None:
         assert without(blocked, *words) == (2, "", f"trioaudio: {complaint}\n")
         assert os.listdir() == ["caller.wav"]
+
+    def test_a_demo_without_its_picture_needs_nothing_to_draw_with(self, without: Command, folder: Path) -> None:
+        code, _, err = without("PIL rich", "demo", "--fast", "--no-timeline", "--no-record")
+        assert (code, err, os.listdir()) == (0, "", [])
 
     def test_plugins_says_what_is_not_installed(self, without: Command, folder: Path) -> None:
         code, out, _ = without("soundfile soxr", "plugins")

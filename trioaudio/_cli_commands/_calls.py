@@ -10,15 +10,20 @@ LINGER = 3.0
 
 
 def add_record(command: Parser, path: Path | None = None) -> None:
-    """``--record``, and where by default."""
-    what = "record the call in this file: caller left, agent as heard right"
-    command.add_argument("--record", type=Path, default=path, metavar="OUT.wav", help=what + default(path))
+    """``--record``, and where by default; with a default, also ``--no-record``."""
+    _add_file(command, "record", "OUT.wav", path, "record the call in this file: caller left, agent as heard right")
 
 
 def add_timeline(command: Parser, path: Path | None = None) -> None:
-    """``--timeline``, and where by default."""
-    what = "draw the call in this file: both waveforms, turns, interruptions"
-    command.add_argument("--timeline", type=Path, default=path, metavar="OUT.png", help=what + default(path))
+    """``--timeline``, and where by default; with a default, also ``--no-timeline``."""
+    _add_file(command, "timeline", "OUT.png", path, "draw the call in this file: both waveforms, turns, interruptions")
+
+
+def _add_file(command: Parser, name: str, metavar: str, path: Path | None, help: str) -> None:
+    either = command.add_mutually_exclusive_group()
+    either.add_argument(f"--{name}", type=Path, default=path, metavar=metavar, help=help + default(path))
+    if path is not None:
+        either.add_argument(f"--no-{name}", action="store_const", const=None, dest=name, help=f"leave {path} out")
 
 
 def add_pace(command: Parser) -> None:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 HELP = "a whole call with a shipped caller and the embedded parrot: no key, no network, no sound card"
 ABOUT = (
     "A recorded caller asks, the embedded model 'parrot' says back what it heard, and the caller interrupts it. Takes "
-    "15 seconds. Leaves call.wav (caller left, agent as heard right) and call.png (the timeline) in the current folder."
+    "15 seconds. Leaves call.wav (caller left, agent as heard right) and call.png (the timeline) in the current folder, "
+    "unless told otherwise."
 )
 
 
