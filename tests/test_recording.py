@@ -521,6 +521,23 @@ class TestTheFile:
         with pytest.raises(AudioFileError, match=r"nowhere.* does not exist"):
             record(tmp_path / "nowhere" / "call.wav")
 
+    def test_can_be_given_another_name_in_the_middle_of_the_call(self, path: Path, tmp_path: Path) -> None:
+        recording, said = record(path), noise(12 * SECOND)
+        (older := tmp_path / "older.wav").write_bytes(b"an older call")
+        recording.caller_heard(pcm(said), BEGAN)
+        recording.write_settled(BEGAN + 9)
+        recording.rename(older)
+        recording.finish_now(BEGAN + 12)
+        assert (recording.path, recording.error, os.listdir(tmp_path)) == (older, None, ["older.wav"])
+        assert np.array_equal(sides(older)[0], said)
+
+    def test_keeps_its_name_when_it_cannot_have_another(self, path: Path, tmp_path: Path) -> None:
+        recording = record(path)
+        with pytest.raises(AudioFileError, match=r"nowhere/call\.wav cannot be written: No such file"):
+            recording.rename(tmp_path / "nowhere" / "call.wav")
+        recording.finish_now(BEGAN + 1)
+        assert (recording.path, len(sides(path)[0])) == (path, SECOND)
+
     def test_refuses_frames_of_another_format(self, path: Path) -> None:
         recording = record(path)
         for tell in (recording.caller_heard, lambda frame, now: recording.agent_sent(frame, now, 0)):

@@ -132,6 +132,16 @@ class WavWriter:
             self._put(0, _wav_header(self.format, self.num_bytes + len(data)))
         self.num_bytes += len(data)
 
+    def rename(self, path: str | PathLike[str]) -> None:
+        """Give the file another name on the same disk, in place of what has it; writing goes on.
+
+        Raises:
+            AudioFileError: it cannot be given that name; it keeps the one it has.
+        """
+        with _told(Path(path), "written"):
+            os.replace(self.path, os.path.realpath(path))
+        self.path = Path(path)
+
     def close(self) -> None:
         """Close the file; closing again is harmless.
 

@@ -285,7 +285,9 @@ class Channel(Emitter):
             input_format=self._source.input_format,
             output_format=self._source.output_format,
             started_at=trio.current_time(),
-            on_stopped=lambda error: self.emit(Fault(error, f"the recording {path} has stopped")),
+            on_stopped=lambda error: self.emit(
+                Fault(error, f"the recording {self.recording.path if self.recording else path} has stopped")
+            ),
             inline=_time_is_virtual(),  # a virtual clock does not wait for threads
         )
 

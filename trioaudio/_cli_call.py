@@ -19,6 +19,7 @@ import trio
 from ._audiofiles import check_writable
 from ._channel import Channel, open_channel
 from ._cli_account import TOLD_BY_CHANNEL, TOLD_BY_SESSION, Account
+from ._cli_draft import Draft
 from ._cli_linger import WATCHED_IN_CHANNEL, WATCHED_IN_SESSION, Linger
 from ._cli_screen import complain, libraries_silenced, open_screen
 from ._config import Config
@@ -151,6 +152,7 @@ class _Making:
         began = trio.current_time()
         self._account, self._linger = Account(self._screen, began), Linger(began, far_party.length, call.linger)
         self._timeline = self._new_timeline(far_party, began) if call.timeline is not None else None
+        self._draft = Draft(call.record) if call.record is not None else None
         self._watching: list[_Watcher] = [self._account, self._linger, *([self._timeline] if self._timeline is not None else [])]
         self._channel: Channel | None = None
         self._session: Session | None = None
@@ -161,7 +163,8 @@ class _Making:
         """From the first word to the goodbye; returns whether all was well. Checkpoint: yes."""
         self._account.tell(trio.current_time(), "", self._call.title, "bold")
         listening: Listeners = dict.fromkeys((*TOLD_BY_CHANNEL, *WATCHED_IN_CHANNEL), self._observe)
-        opening = open_channel(far_party, record=self._call.record, instruments=self._watching, on=listening, **self._bounds)
+        record = self._draft.path if self._draft is not None else None
+        opening = open_channel(far_party, record=record, instruments=self._watching, on=listening, **self._bounds)
         async with opening as self._channel:
             try:
                 model_stayed = await self._couple(self._channel, model)
@@ -173,6 +176,7 @@ class _Making:
     async def _couple(self, channel: Channel, model: Model) -> bool:
         listening: Listeners = dict.fromkeys((*TOLD_BY_SESSION, *WATCHED_IN_SESSION), self._observe)
         async with open_session(channel, model, on=listening, **self._bounds) as self._session:
+            self._keep_recording(channel)
             try:
                 await self._linger.wait()
             except KeyboardInterrupt:
@@ -192,20 +196,29 @@ class _Making:
     def finish(self) -> None:
         """Count, draw, name the files; nothing of that when the two never talked."""
         self._screen.close()
+        if self._session is None and self._draft is not None:
+            self._draft.discard()
         if self._channel is not None and self._session is not None:
             self._account.tell(self._ended_at, "", "the call is over", "bold")
             self._account.sum_up(self._channel.statistics(), self._session.late_audio_ms)
             self._name_recording(self._channel)
             self._draw_timeline()
 
+    def _keep_recording(self, channel: Channel) -> None:
+        if self._draft is not None and channel.recording is not None:
+            try:
+                self._draft.keep(channel.recording)
+            except AudioFileError as error:
+                complain(error)
+
     def _name_recording(self, channel: Channel) -> None:
-        if self._call.record is None or channel.recording is None:
+        if channel.recording is None:
             return
         what = "caller left, agent as heard right"
         if channel.recording.error is not None:
             what = f"{what}; stopped after {channel.recording.seconds:.1f} s"
             complain(f"the recording is not complete: {channel.recording.error}")
-        self._account.name_file(self._call.record, what)
+        self._account.name_file(channel.recording.path, what)
 
     def _new_timeline(self, far_party: Source, began: float) -> Timeline:
         formats = {"input_format": far_party.input_format, "output_format": far_party.output_format}

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from os import PathLike
+from pathlib import Path
 
 import trio
 
@@ -75,6 +76,19 @@ class Recording:
         """Length of what is written, in seconds."""
         self.error: Exception | None = None
         """What stopped the recording early, if anything did."""
+
+    @property
+    def path(self) -> Path:
+        """The file that is written."""
+        return self._writer.path
+
+    def rename(self, path: str | PathLike[str]) -> None:
+        """Give the file another name on the same disk, in place of what has it, while it is written or afterwards.
+
+        Raises:
+            AudioFileError: it cannot be given that name; it keeps the one it has.
+        """
+        self._writer.rename(path)
 
     def caller_heard(self, frame: Frame, now: float) -> None:
         """A frame of the far party arrived at ``now``: see `Instrument`.

@@ -92,6 +92,17 @@ PLUGINS = '''
     class Picky(Silent):
         input_formats = output_formats = (AudioFormat("pcm16", 47_999),)
 
+    class Refusing(Silent):
+        async def start(self, agent, input_format, output_format):
+            await trio.sleep(4.8)
+            raise trio.BrokenResourceError("no such key")
+
+    @model_plugin("refusing", virtual=True)
+    @asynccontextmanager
+    async def open_refusing():
+        """A model whose provider takes its time to refuse."""
+        yield Refusing()
+
     @model_plugin("picky", virtual=True)
     @asynccontextmanager
     async def open_picky():
@@ -107,6 +118,7 @@ dead = acme_calls:open_dead
 fickle = acme_calls:open_fickle
 polite = acme_calls:open_polite
 picky = acme_calls:open_picky
+refusing = acme_calls:open_refusing
 """
 
 
@@ -144,6 +156,28 @@ def test_an_impossible_pair_of_formats_is_refused_naming_both(trioaudio: Command
 def test_a_network_that_is_down_is_one_line_and_a_broken_call(trioaudio: Command, folder: Path) -> None:
     outcome = trioaudio(*call("dead", "parrot"))
     assert (outcome.code, outcome.out, outcome.err) == (1, "", "trioaudio: [Errno 101] Network is unreachable\n")
+
+
+@pytest.mark.parametrize(("source", "model", "code"), [("dead", "parrot", 1), ("hum:hangup", "picky", 2), ("hum:hangup", "refusing", 1)])
+def test_a_call_that_never_begins_leaves_an_older_recording_alone(
+    trioaudio: Command, folder: Path, source: str, model: str, code: int
+) -> None:
+    Path("call.wav").write_bytes(b"an older call")
+    assert trioaudio(*call(source, model)).code == code
+    assert Path("call.wav").read_bytes() == b"an older call"
+    assert [path.name for path in folder.iterdir()] == ["call.wav"]
+
+
+def test_a_call_that_begins_replaces_an_older_recording_also_behind_a_link(trioaudio: Command, folder: Path, read_wav: ReadWav) -> None:
+    Path("older.wav").write_bytes(b"an older call")
+    Path("call.wav").symlink_to("older.wav")
+    outcome = trioaudio(*call("hum:hangup", "parrot"))
+    assert (outcome.code, outcome.err) == (0, "")
+    assert re.search("call.wav: caller left", outcome.out)
+    assert Path("call.wav").is_symlink()
+    assert len(read_wav(Path("older.wav"))[1]) > 3_000
+    assert Path("older.wav").stat().st_mode & 0o777 == 0o600
+    assert sorted(path.name for path in folder.iterdir()) == ["call.wav", "older.wav"]
 
 
 @pytest.mark.parametrize(
