@@ -59,7 +59,13 @@ if TYPE_CHECKING:
     from ._inbox import InboundAudio as InboundAudio
     from ._limits import Limits as Limits
     from ._limits import Timeouts as Timeouts
+    from ._log_lines import JsonLines as JsonLines
+    from ._log_lines import TextLines as TextLines
+    from ._log_lines import configure_logging as configure_logging
+    from ._logs import CallFilter as CallFilter
     from ._logs import LogSettings as LogSettings
+    from ._logs import current_call_id as current_call_id
+    from ._logs import mask_number as mask_number
     from ._model_events import AudioDelta as AudioDelta
     from ._model_events import AudioDone as AudioDone
     from ._model_events import InputCommitted as InputCommitted
@@ -116,7 +122,8 @@ else:  # hidden from type checkers, which would otherwise believe in any name
         ),
         "._inbox": "InboundAudio",
         "._limits": "Limits Timeouts",
-        "._logs": "LogSettings",
+        "._log_lines": "JsonLines TextLines configure_logging",
+        "._logs": "CallFilter LogSettings current_call_id mask_number",
         "._model_events": (
             "AudioDelta AudioDone InputCommitted InputSpeechStarted InputSpeechStopped InputTranscript "
             "InputTranscriptDelta ItemTruncated ModelEvent OutputTranscript OutputTranscriptDelta ResponseCreated "

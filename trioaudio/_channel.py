@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from ._block import Block
+from ._call_log import log_closed, log_opened
 from ._dispatch import Dispatcher
 from ._emitter import Emitter, Listeners
 from ._errors import SubscriberLagged
@@ -293,6 +294,7 @@ class Channel(Emitter):
 
     async def _live(self, task_status: trio.TaskStatus[None]) -> None:
         """The whole life of the channel; ends within `Timeouts.close` of `close`, whatever the peer does."""
+        log_opened(self._source, self.input_format, self.output_format)
         with self._service:
             async with trio.open_nursery() as nursery:
                 self._playout.settle_later = lambda settlement: nursery.start_soon(self._settle_later, settlement)
@@ -325,7 +327,9 @@ class Channel(Emitter):
         if self.recording is not None:
             self.recording.finish_now(trio.current_time())  # else finished already: the close timeout has passed
         assert self._reason is not None
-        self._dispatch.emit(Closed(self._reason, self.statistics()))
+        closed = Closed(self._reason, self.statistics())
+        log_closed(closed.reason, closed.statistics)
+        self._dispatch.emit(closed)
         self._dispatch.close()
         self._done.set()
 

@@ -7,8 +7,9 @@ from typing import Any, Self, TypeAlias, TypeVar, overload
 
 import trio
 
+from ._call_log import log_fault
 from ._dispatch import Dispatcher, Selector
-from ._events import Event
+from ._events import Event, Fault
 from ._subscription import Subscription
 
 E = TypeVar("E", bound=Event)
@@ -60,7 +61,10 @@ class Emitter:
             ValueError: an undotted name that is no event.
             TypeError: the arguments do not make that event.
         """
-        return self._dispatch.emit(self._dispatch.event(event, args))
+        made = self._dispatch.event(event, args)
+        if isinstance(made, Fault):
+            log_fault(made)
+        return self._dispatch.emit(made)
 
     @overload
     def subscribe(self, *events: type[E]) -> Subscription[E]: ...

@@ -35,5 +35,6 @@ async def main() -> None:
     log.info("all calls are over")
 
 
-logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(message)s")
+logging.basicConfig(stream=sys.stdout, format="%(message)s")
+log.setLevel(logging.INFO)
 trio.run(main)

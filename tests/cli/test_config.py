@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -83,3 +85,36 @@ def test_a_call_heeds_the_file(trioaudio: Command, folder: Path, clip: Path) -> 
     call = ("run", "--source", f"wavfile:{clip}", "--model", "parrot", "--fast")
     assert "had to say, in 0 turns" not in trioaudio(*call).out
     assert "had to say, in 0 turns" in trioaudio(*call, "--config", "deaf.toml").out
+
+
+@pytest.fixture
+def unlogged() -> Iterator[None]:
+    """Undo what a command has configured."""
+    root, ours, words = (logging.getLogger(name) for name in ("", "trioaudio", "trioaudio.transcript"))
+    before = root.handlers[:], root.level, ours.level, words.level
+    yield
+    root.handlers[:], levels = before[0], before[1:]
+    for logger, level in zip((root, ours, words), levels, strict=True):
+        logger.setLevel(level)
+
+
+def test_a_call_logs_nothing_unless_it_is_asked_to(trioaudio: Command, folder: Path, clip: Path) -> None:
+    assert trioaudio("run", "--source", f"wavfile:{clip}", "--model", "parrot", "--fast").err == ""
+
+
+@pytest.mark.parametrize("way", ["options", "variables", "file"])
+def test_a_call_logs_json_lines_where_it_is_asked_to(
+    trioaudio: Command, folder: Path, clip: Path, way: str, monkeypatch: pytest.MonkeyPatch, unlogged: None
+) -> None:
+    Path("trioaudio.toml").write_text("[log]\nformat = 'json'\nlevel = 'info'\n", encoding="utf-8")
+    words: tuple[str, ...] = ()
+    if way == "options":
+        words = ("--log-format", "json", "--log-level", "info")
+    elif way == "variables":
+        monkeypatch.setenv("TRIOAUDIO_LOG_FORMAT", "json")
+        monkeypatch.setenv("TRIOAUDIO_LOG_LEVEL", "info")
+    else:
+        words = ("--config", "trioaudio.toml")
+    outcome = trioaudio("run", "--source", f"wavfile:{clip}", "--model", "parrot", "--fast", *words)
+    logged = [json.loads(line) for line in outcome.err.splitlines()]
+    assert [line["message"].partition(":")[0] for line in logged if line["logger"] == "trioaudio.channel"] == ["opened", "closed"]

@@ -1,8 +1,9 @@
-"""``--config``, for every command that heeds settings."""
+"""``--config`` and what beats it on the command line, for every command that heeds settings."""
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from .._cli_parser import Parser
 if TYPE_CHECKING:
     from .._config import Config
 
+LOG_OPTIONS = {"format": "log_format", "level": "log_level", "transcripts": "log_transcripts"}
+
 
 def add_config(command: Parser) -> None:
     """``--config``."""
@@ -18,8 +21,32 @@ def add_config(command: Parser) -> None:
     command.add_argument("--config", type=Path, metavar="FILE.toml", help=what)
 
 
+def add_logs(command: Parser) -> None:
+    """``--log-level``, ``--log-format``, ``--log-transcripts``."""
+    logs = command.add_argument_group("log lines on standard error", "never audio, and of telephone numbers the last two digits")
+    logs.add_argument("--log-level", choices=("debug", "info", "warning", "error"), help="the least important that is logged")
+    logs.add_argument("--log-format", choices=("text", "json"), help="lines to be read, or one JSON object a line")
+    logs.add_argument("--log-transcripts", action="store_true", default=None, help="log what is said, in words")
+
+
 def read_config(options: argparse.Namespace) -> Config:
     """The settings in effect; raises `OptionError`."""
     from .._config import load_config
 
-    return load_config(options.config)
+    config = load_config(options.config)
+    given = {name: value for name, option in LOG_OPTIONS.items() if (value := getattr(options, option, None)) is not None}
+    origins = {f"log.{name}": f"--{LOG_OPTIONS[name].replace('_', '-')}" for name in given}
+    return replace(config, log=replace(config.log, **given), origins={**config.origins, **origins})
+
+
+def begin_logging(config: Config) -> None:
+    """Log as the settings say."""
+    from .._log_lines import configure_logging
+
+    configure_logging(config.log.format, config.log.level, transcripts=config.log.transcripts)
+
+
+def begin_logging_if_asked(config: Config) -> None:
+    """The same for a command that tells of its call by itself: only if something of ``[log]`` was set."""
+    if any(name.startswith("log.") for name in config.origins):
+        begin_logging(config)

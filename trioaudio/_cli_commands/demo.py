@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .._cli_parser import add_command, finish_command
 from .._options import Spec, format_spec
 from ._calls import add_pace, add_record, add_timeline
-from ._settings import add_config
+from ._settings import add_config, add_logs
 from .run import run_call
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def add(commands: Commands) -> None:
     add_timeline(demo, Path("call.png"))
     add_pace(demo)
     add_config(demo)
+    add_logs(demo)
     finish_command(demo, _demo)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .._cli_parser import add_command, finish_command
 from ._calls import add_pace, add_record, add_timeline
-from ._settings import add_config, read_config
+from ._settings import add_config, add_logs, begin_logging_if_asked, read_config
 
 if TYPE_CHECKING:
     from .._cli_parser import Commands
@@ -35,6 +35,7 @@ def add(commands: Commands) -> None:
     add_timeline(run)
     add_pace(run)
     add_config(run)
+    add_logs(run)
     finish_command(run, run_call)
 
 
@@ -42,6 +43,8 @@ def run_call(options: argparse.Namespace) -> int:
     """Make the call."""
     from .._cli_call import checked_call, make_call
 
+    config = read_config(options)
+    begin_logging_if_asked(config)
     call = checked_call(
         options.source,
         options.model,
@@ -49,6 +52,6 @@ def run_call(options: argparse.Namespace) -> int:
         options.timeline,
         fast=options.fast,
         linger=options.linger,
-        config=read_config(options),
+        config=config,
     )
     return make_call(call)
