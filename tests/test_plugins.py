@@ -171,6 +171,14 @@ def test_missing_extra_is_reported_by_the_plugin_itself(install: Install) -> Non
         load_source("tone")
 
 
+def test_missing_extra_may_be_one_of_the_plugins_own_package(install: Install) -> None:
+    install(
+        "acme-tone", "from trioaudio import MissingExtraError\nraise MissingExtraError('tone', 'loud', package='acme-tone')", SOURCE_TONE
+    )
+    with pytest.raises(MissingExtraError, match=r"tone needs the extra 'loud': python -m pip install 'acme-tone\[loud\]'"):
+        load_source("tone")
+
+
 def test_object_that_is_no_plugin_is_refused(install: Install) -> None:
     install("acme-tone", "async def open_tone(): ...", SOURCE_TONE)
     message = refusal(load_source, "tone")

@@ -47,7 +47,7 @@ def _load(info: PluginInfo) -> AnyPlugin:
 def _failed(info: PluginInfo, exc: PluginError) -> Finding:
     what = f"{info.kind} {info.name}"
     if isinstance(exc, MissingExtraError):
-        return Finding("warning", what, f"needs the extra {exc.extra!r}, which is not installed", _install("trioaudio", exc.extra))
+        return Finding("warning", what, f"needs the extra {exc.extra!r}, which is not installed", _install(exc.package, exc.extra))
     remedy = f"ask its author, upgrade it ({_pip(f'install --upgrade {info.package}')}), or remove it ({_pip(f'uninstall {info.package}')})"
     return Finding("problem", what, str(exc), remedy)
 

@@ -47,12 +47,19 @@ class PluginError(TrioAudioError):
 
 
 class MissingExtraError(PluginError):
-    """An optional dependency is not installed; names the extra that brings it."""
+    """An optional dependency is not installed; names the extra that brings it.
 
-    def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} needs the extra {extra!r}: python -m pip install 'trioaudio[{extra}]'")
+    Args:
+        what: what cannot be done without, as the beginning of a sentence.
+        extra: the extra.
+        package: the distribution whose extra it is; a plugin of another package gives its own name.
+    """
+
+    def __init__(self, what: str, extra: str, package: str = "trioaudio") -> None:
+        super().__init__(f"{what} needs the extra {extra!r}: python -m pip install '{package}[{extra}]'")
         self.what: str = what
         self.extra: str = extra
+        self.package: str = package
 
 
 class CapabilityError(TrioAudioError):

@@ -258,10 +258,11 @@ def test_a_plugin_without_its_extra_is_a_warning(install: Install) -> None:
     assert finding.remedy == "python -m pip install 'acme-phone[loud]'"
 
 
-def test_a_plugin_that_asks_for_an_extra_of_ours_is_a_warning(install: Install) -> None:
-    install("phone", "from trioaudio import MissingExtraError\nraise MissingExtraError('phone', 'files')")
+@pytest.mark.parametrize(("whose", "package"), [("", "trioaudio"), (", 'acme-phone'", "acme-phone")])
+def test_a_plugin_that_says_itself_which_extra_it_needs_is_a_warning(install: Install, whose: str, package: str) -> None:
+    install("phone", f"from trioaudio import MissingExtraError\nraise MissingExtraError('phone', 'files'{whose})")
     finding = the(check_plugins(), "source phone")
-    assert (finding.verdict, finding.remedy) == ("warning", "python -m pip install 'trioaudio[files]'")
+    assert (finding.verdict, finding.remedy) == ("warning", f"python -m pip install '{package}[files]'")
 
 
 def test_a_name_that_is_claimed_twice_is_told_once(install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
