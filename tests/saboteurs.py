@@ -59,6 +59,8 @@ TASKS = "laws/test_law_08_owned_tasks.py"
 ERRORS = "laws/test_law_09_errors.py"
 SLOW = "laws/test_law_10_slow_subscribers.py"
 CONVERT = "laws/test_law_11_convert_once.py"
+PAUSE = "laws/test_law_12_pause.py"
+FADES = "laws/test_law_02_fades.py"
 DECISIONS = "laws/test_decisions.py"
 DISPATCH = "test_dispatch.py"
 INBOX = "test_inbox.py"
@@ -369,6 +371,151 @@ FAULTS = [
         "played.samples - self.epoch.base, trio.current_time())\n            self.settle.unpark_all()\n",
         "played.samples - self.epoch.base, trio.current_time())\n",
         (DECISIONS, LEDGER),
+    ),
+    # ---- pauses and fades
+    Fault(
+        "what was handed over is not kept for a lead",
+        "_playout.py",
+        "        kept.append((sent + wire.num_samples, turn, wire))",
+        "        kept[:] = [(sent + wire.num_samples, turn, wire)]",
+        (PAUSE, RANDOM),
+    ),
+    Fault(
+        "what is put back is put behind what waits",
+        "_outbox.py",
+        "        self._back.appendleft((turn, frame))\n        self._resumed",
+        "        self._back.append((turn, frame))\n        self._resumed",
+        (RANDOM, PAUSE),
+    ),
+    Fault(
+        "what was taken back still counts as sent",
+        "_pause.py",
+        "turn._sent, turn._wire_sent = heard, wire",
+        "turn._wire_sent = wire",
+        (PAUSE,),
+    ),
+    Fault(
+        "what was heard already is heard again",
+        "_pause.py",
+        "wire if start >= self.position else wire.cut(self.position - start, wire.num_samples)",
+        "wire",
+        (PAUSE, RANDOM),
+    ),
+    Fault("the far end's last word does not correct a pause", "_pause.py", "        self.take_back(position, exact=final)\n", "", (PAUSE,)),
+    Fault(
+        "a pause goes on before the far end has said its last word",
+        "_pause.py",
+        "        self.answered: bool = generation is None or not reports",
+        "        self.answered: bool = True",
+        (PAUSE,),
+    ),
+    Fault(
+        "the far end's last word on a pause is waited for without end",
+        "_playout.py",
+        "suspension.answered or now >= patience",
+        "suspension.answered",
+        (PAUSE,),
+    ),
+    Fault(
+        "a pause that is over resumes the epoch after it",
+        "_playback.py",
+        "        if epoch.over:  # in the instant in which it would have gone on\n            await trio.lowlevel.checkpoint()\n",
+        "",
+        (PAUSE, RANDOM),
+    ),
+    Fault(
+        "a pause has no deadline",
+        "_playout.py",
+        "        if now >= suspension.pause.resume_at:\n            self.reject(suspension.pause)\n",
+        "",
+        (PAUSE,),
+    ),
+    Fault(
+        "a second pause begins anew",
+        "_playout.py",
+        "        if current is not None and current.outcome is None:\n            return current\n",
+        "",
+        (PAUSE,),
+    ),
+    Fault(
+        "a pause that was confirmed forgets what the far end had",
+        "_pause.py",
+        "            position.undo(self.epoch, exact=self.exact)\n",
+        "            pass\n",
+        (PAUSE, RANDOM),
+    ),
+    Fault(
+        "a pause that was confirmed is settled for another clear",
+        "_pause.py",
+        "Settlement(self.epoch, turns, now, self.generation)",
+        "Settlement(epoch, turns, now, clears)",
+        (PAUSE, RANDOM),
+    ),
+    Fault(
+        "a recording learns of a pause only when it is over",
+        "_playout.py",
+        "            self._cut_short(suspension)\n",
+        "",
+        (PAUSE,),
+    ),
+    Fault(
+        "what was converted before a pause is converted again",
+        "_playback.py",
+        "if turn._converter is None or turn._again:",
+        "if turn._converter is None:",
+        (PAUSE,),
+    ),
+    Fault(
+        "a paced far end gets what was taken back in pieces",
+        "_outbox.py",
+        "self._topped_up(turn, frame, back) if self._joins else frame",
+        "frame",
+        (PAUSE,),
+    ),
+    Fault(
+        "producers are woken by a pause",
+        "_playout.py",
+        "        self.epoch.suspension = self._suspension = suspension\n",
+        "        self.epoch.suspension = self._suspension = suspension\n        for turn in self._live:\n            turn._scope.cancel()\n",
+        (PAUSE,),
+    ),
+    Fault(
+        "nothing is faded in after a pause", "_playout.py", "        if resumed and self.limits.fade:\n", "        if False:\n", (FADES,)
+    ),
+    Fault(
+        "nothing is faded out",
+        "_playout.py",
+        "            epoch.closing = fade_out(turn._to_wire(head))",
+        "            epoch.closing = turn._to_wire(head)",
+        (FADES,),
+    ),
+    Fault(
+        "a closing fade is not handed over",
+        "_playback.py",
+        "            if epoch.closing is not None:\n",
+        "            if False:\n",
+        (INTERRUPT, FADES),
+    ),
+    Fault(
+        "a closing fade is not counted",
+        "_playout.py",
+        "            self.handed_over(epoch, turn, head.num_samples, epoch.closing, now)\n",
+        "",
+        (INTERRUPT, LEDGER),
+    ),
+    Fault(
+        "a fade is not soft",
+        "audio/_fade.py",
+        "np.sin(np.linspace(0, np.pi / 2, num_samples + 2)[1:-1]) ** 2",
+        "np.linspace(0.5, 1, num_samples)",
+        (FADES,),
+    ),
+    Fault(
+        "what is confirmed after a pause fades once more",
+        "_playout.py",
+        " and self._suspension is None  # paused, it is silent already",
+        "",
+        (PAUSE, FADES),
     ),
     # ---- interruptions
     Fault("between turns no clear is sent", "_playout.py", "now if self.far_end.ear else now - STALE", "now", (DECISIONS,)),

@@ -34,6 +34,8 @@ Count: TypeAlias = Annotated[int, Range("", 1)]
 """At least one."""
 Bytes: TypeAlias = Annotated[int, Range("bytes", 1024)]
 """At least a short message."""
+Fade: TypeAlias = Annotated[float, Range("s", 0, 0.01)]
+"""So short that it takes nothing from what is said."""
 Dollars: TypeAlias = Annotated[float, Range("US dollars")]
 
 _PLAIN = {float: Range("s"), int: Range("")}

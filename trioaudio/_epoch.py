@@ -22,7 +22,7 @@ class Epoch:
     if the far end can be made to forget it: a pause takes it back.
     """
 
-    __slots__ = ("base", "held", "kept", "must_clear", "number", "outbox", "over", "playhead", "scope", "suspension")
+    __slots__ = ("base", "closing", "held", "kept", "must_clear", "number", "outbox", "over", "playhead", "scope", "suspension")
 
     def __init__(self, number: int, outbox: Outbox, playhead: Playhead, kept: list[tuple[int, Turn, Frame]] | None) -> None:
         self.number: int = number
@@ -31,6 +31,7 @@ class Epoch:
         self.scope: trio.CancelScope = trio.CancelScope()
         self.over: bool = False  # interrupted: the door is shut
         self.must_clear: bool = False  # over, and something of it may still sound at the far end
+        self.closing: Frame | None = None  # over, and this is still to be handed over: it counts as sent
         self.playhead: Playhead = playhead
         self.base: int | None = None  # samples handed over since the last clear, before the first of this epoch
         self.kept: list[tuple[int, Turn, Frame]] | None = kept  # with the playhead's position at the end of each

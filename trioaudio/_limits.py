@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ._bounds import Count, Seconds, Span, check_settings
+from ._bounds import Count, Fade, Seconds, Span, check_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,8 @@ class Limits:
     """Tools of one session that may run at once; the model is told of one more that it is refused."""
     tool_threads: Count = 40
     """Threads for tools that are no ``async def``, shared by all sessions of a Trio run that have this number."""
+    fade: Fade = 0.01
+    """Over how long speech that is cut short falls silent, and comes back after a pause, where the samples are ours; 0 for not at all."""
 
     def __post_init__(self) -> None:
         """Raises `OptionError` when a value is not what it may be."""

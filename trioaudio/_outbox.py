@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import trio
 
 from .audio import Frame
+from .audio._fade import fade_in
 
 if TYPE_CHECKING:
     from ._turn import Turn
@@ -29,11 +30,13 @@ class Outbox:
         joins: whether a block shorter than a turn's chunk is filled up with what follows it in the same turn.
     """
 
-    __slots__ = ("_back", "_chunk", "_from", "_joins", "_next", "_num_waiting", "_receive", "_send")
+    __slots__ = ("_back", "_chunk", "_fade", "_from", "_joins", "_next", "_num_waiting", "_receive", "_resumed", "_send")
 
     def __init__(self, chunk: int, *, joins: bool) -> None:
         self._chunk = chunk
         self._back: deque[Held] | None = None  # taken once and put back: goes before everything else
+        self._fade = 0.0  # seconds over which what is taken next is to be faded in
+        self._resumed = False  # one of these two is to be looked at
         self._send: trio.MemorySendChannel[Held]
         self._receive: trio.MemoryReceiveChannel[Held]
         self._send, self._receive = trio.open_memory_channel[Held](math.inf)
@@ -49,8 +52,8 @@ class Outbox:
 
     def take(self) -> Held | None:
         """The next piece, of one chunk of its turn at most; a shorter one if nothing can fill it up, None if there is nothing."""
-        if self._back:
-            return self._take_back(self._back)
+        if self._resumed:
+            return self._take_resumed()
         item = self._next or self._received()
         if item is None:
             return None
@@ -89,6 +92,21 @@ class Outbox:
         if self._back is None:
             self._back = deque()
         self._back.appendleft((turn, frame))
+        self._resumed = True
+
+    def fade_in(self, seconds: float) -> None:
+        """Let what is taken next begin softly."""
+        self._fade, self._resumed = seconds, True
+
+    def _take_resumed(self) -> Held | None:
+        self._resumed = False
+        item = self._take_back(self._back) if self._back else self.take()
+        if item is not None and self._fade:
+            turn, frame = item
+            item = turn, frame and fade_in(frame, round(self._fade * frame.format.rate))
+            self._fade = 0.0
+        self._resumed = bool(self._back or self._fade)
+        return item
 
     def _take_back(self, back: deque[Held]) -> Held:
         turn, frame = item = back.popleft()

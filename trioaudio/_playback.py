@@ -155,6 +155,9 @@ class Playback:
 
     async def _flush(self, epoch: Epoch) -> None:
         try:
+            if epoch.closing is not None:
+                with self._patient(self._playout.timeouts.write, "take a frame"):
+                    await self._source.send(epoch.closing)
             if epoch.must_clear:
                 self._playout.cleared()
                 with self._patient(self._playout.timeouts.clear, "clear"):

@@ -23,12 +23,13 @@ from ._epoch import Epoch
 from ._events import AudioDropped, Event, TurnInterrupted, TurnPaused, TurnPlayed, TurnResumed, TurnStarted
 from ._instruments import Instruments
 from ._limits import Limits, Timeouts
-from ._outbox import Held, Outbox
+from ._outbox import Outbox
 from ._pause import Pause, Suspension
 from ._settlement import Interruption, Settlement
 from ._turn import Turn
 from .abc import FarEnd, Paced, Played, Source
 from .audio import PTIME, AudioFormat, Frame
+from .audio._fade import fade_out
 from .audio._playhead import Playhead
 
 BUFFERED_CHUNK = 0.4
@@ -297,6 +298,7 @@ class Playout:
     @enable_ki_protection
     def _stop(self, now: float, silent_since: float) -> Settlement | None:
         old, stopped = self.epoch, [turn for turn in self._live if not turn._settled]
+        self._fade_out(old, now)
         must_clear = self._must_clear(old, silent_since)
         if not stopped and not must_clear and self._suspension is None:
             return None
@@ -321,6 +323,23 @@ class Playout:
         self.space.unpark_all()
         self.settle.unpark_all()
         return settlement
+
+    def _fade_out(self, epoch: Epoch, now: float) -> None:
+        """What follows on what cannot be taken back is ours: it closes with a fade, which counts as sent from now on."""
+        ours = not (self.far_end.can_clear or self.far_end_gone) and self._suspension is None  # paused, it is silent already
+        if not ours or not self.limits.fade or epoch.playhead.horizon <= now or self.dry is not None:  # dry: nothing follows
+            return
+        self._put_back(epoch)
+        turn, frame = epoch.outbox.take() or (None, None)
+        if turn is None:
+            return
+        length = round(self.limits.fade * frame.format.rate) if frame is not None and turn._sent else 0
+        if frame is None or length < frame.num_samples:
+            epoch.outbox.put_back(turn, frame and frame.cut(length, frame.num_samples))
+        if frame is not None and length:
+            head = frame.cut(0, length)
+            epoch.closing = fade_out(turn._to_wire(head))
+            self.handed_over(epoch, turn, head.num_samples, epoch.closing, now)
 
     def _shut(self, turn: Turn) -> None:
         turn._over = True
@@ -383,6 +402,7 @@ class Playout:
         old, turns = self.epoch, [turn for turn in self._live if turn._started]
         if self._suspension is not None:  # rejected, but it has not gone on yet
             turns = self._suspension.turns
+        self._fade_out(old, now)
         pause = Pause(self, tuple(turn.receipt for turn in turns), now, resume_at)
         if self._closed_by is not None:
             pause.outcome = "confirmed"
@@ -399,28 +419,28 @@ class Playout:
 
     def _move_on(self, suspension: Suspension, now: float) -> None:
         """Let everything that waits, and everybody who says more, go on in an epoch that is not played yet."""
-        old, held = suspension.epoch, suspension.epoch.held
+        old = suspension.epoch
+        self._put_back(old)
         if old.must_clear:
             self._handed += old.playhead.sent
             self.epoch = old.pass_on(Playhead(self.format.rate, self._lead, now), old.number + 1)
         else:
             self.epoch = old.pass_on(old.playhead, old.number)
-        if held is not None:
-            self._put_back(held)
-        old.held = None
         for turn in self._live:
             turn._epoch = self.epoch
         self.epoch.suspension = self._suspension = suspension
         self.settle.unpark_all()
 
-    def _put_back(self, held: Held) -> None:
-        """What was taken, and perhaps converted, waits before everything else."""
-        turn, frame = held
+    def _put_back(self, epoch: Epoch) -> None:
+        """What was taken, and perhaps converted, waits again, before everything else."""
+        if epoch.held is None:
+            return
+        (turn, frame), epoch.held = epoch.held, None
         if turn._wire is not None:
             turn._again += turn._wire.num_samples
             turn._again_own += 0 if frame is None else frame.num_samples
             frame, turn._wire = turn._wire, None
-        self.epoch.outbox.put_back(turn, frame)
+        epoch.outbox.put_back(turn, frame)
 
     def reject(self, pause: Pause) -> None:
         """Let it go on; deciding twice is the same as once."""
@@ -462,7 +482,10 @@ class Playout:
         for turn, wire in reversed(again.items()):
             self.epoch.outbox.put_back(turn, wire)
         self.settle.unpark_all()
-        return [turn for turn in suspension.turns if not turn._told]
+        resumed = [turn for turn in suspension.turns if not turn._told]
+        if resumed and self.limits.fade:
+            self.epoch.outbox.fade_in(self.limits.fade)
+        return resumed
 
     def resume(self, suspension: Suspension) -> None:
         """It has been decided, and it is known what was heard: go on from there."""

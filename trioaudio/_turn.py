@@ -143,6 +143,10 @@ class Turn:
         self._again_own -= own
         return own
 
+    def _to_wire(self, frame: Frame) -> Frame:
+        """A piece that was taken, in the far end's format."""
+        return frame if self._converter is None or self._again else self._converter.convert(frame)
+
     def _position_of(self, mark: int) -> int:
         """The playhead's position when the first ``mark`` samples have been heard; all of them must have been sent."""
         wire = -(-mark * self._playout.format.rate // self.format.rate)

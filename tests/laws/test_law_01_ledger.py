@@ -170,9 +170,9 @@ class TestHeard:
             turn = push(channel.turn("a"), say(3.0, "a"))
             await trio.sleep(0.5)
             interruption = channel.interrupt()
-            assert interruption.turns[0].heard == turn.ledger.sent == 12_000
+            assert interruption.turns[0].heard == turn.ledger.sent == 12_080
             await trio.sleep(5)
-            assert far.heard("a") == 12_000
+            assert far.ear.heard_samples() == 12_080
 
 
 class TestTheEvidence:

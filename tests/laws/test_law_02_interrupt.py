@@ -321,12 +321,22 @@ class TestASituation:
             assert line.far.ear.clear_times == [0.35]
 
     async def test_of_a_far_end_that_cannot_clear(self):
-        async with open_line(ScriptedFarEnd(Paced(lead=0.04, ear=True))) as line:
+        async with open_line(ScriptedFarEnd(Paced(lead=0.04, ear=True)), limits=Limits(fade=0)) as line:
             push(line.turn("a"), say(3.0, "a"))
             await trio.sleep(0.5)
             assert line.interrupt().turns[0].heard == 4320
             await line.check()
             assert line.far.ear.clears == 0
+
+    async def test_of_a_far_end_that_cannot_clear_closes_with_a_fade_that_counts_as_sent(self):
+        async with open_line(ScriptedFarEnd(Paced(lead=0.04, ear=True))) as line:
+            turn = push(line.turn("a"), say(3.0, "a"))
+            await trio.sleep(0.5)
+            assert line.interrupt().turns[0].heard == turn.ledger.sent == 4320 + 80
+            await trio.sleep(1.0)
+            assert line.far.ear.heard_samples() == 4400
+            assert len(line.witness.handed) == line.handed_by_then + 1
+            assert abs(line.far.ear.heard_frames()[-1].pcm[-1]).max() < 20
 
     async def test_in_the_first_step_of_the_channel(self):
         line = Line(ScriptedFarEnd(Buffering(lead=5.0, ear=True)))

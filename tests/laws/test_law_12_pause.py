@@ -20,7 +20,19 @@ from speech import push, utter
 from trio.testing import wait_all_tasks_blocked
 from witness import Auditor, Witness
 
-from trioaudio import Channel, Interruption, Limits, Pause, Turn, TurnInterrupted, TurnPaused, TurnPlayed, TurnResumed, open_channel
+from trioaudio import (
+    Channel,
+    Interruption,
+    Limits,
+    Pause,
+    Turn,
+    TurnInterrupted,
+    TurnPaused,
+    TurnPlayed,
+    TurnResumed,
+    TurnStarted,
+    open_channel,
+)
 from trioaudio._audiofiles import read_audio
 from trioaudio.abc import Buffering, FarEnd, Paced
 from trioaudio.audio import AudioFormat, Frame
@@ -31,6 +43,8 @@ pytestmark = pytest.mark.usefixtures("virtual_clock")
 BUFFERS = Buffering(lead=5.0, ear=True)
 PACED = Paced(lead=0.04, can_clear=True, ear=True)
 CANNOT_CLEAR = Paced(lead=0.04, can_clear=False, ear=True)
+EXACT = Limits(fade=0)
+"""No sample is changed, so that the ear knows every one."""
 CLEARING = [pytest.param(BUFFERS, id="buffers"), pytest.param(PACED, id="paced")]
 ALL = [*CLEARING, pytest.param(CANNOT_CLEAR, id="cannot clear")]
 
@@ -59,7 +73,7 @@ class Line:
 
 
 @asynccontextmanager
-async def open_line(plays: FarEnd = BUFFERS, *, limits: Limits | None = None, **options: object) -> AsyncIterator[Line]:
+async def open_line(plays: FarEnd = BUFFERS, *, limits: Limits = EXACT, **options: object) -> AsyncIterator[Line]:
     far = ScriptedFarEnd(plays if "report_every" not in options else replace(plays, ear=False, reports=True), **options)
     line = Line(far, "report_every" in options)
     trio.lowlevel.add_instrument(line.auditor)
@@ -105,7 +119,7 @@ class TestPaused:
             assert line.hears("a") == [0, 16_000]
 
     async def test_a_blocked_producer_is_not_woken(self):
-        async with open_line(limits=Limits(outbound=0.2)) as line, trio.open_nursery() as nursery:
+        async with open_line(limits=Limits(outbound=0.2, fade=0)) as line, trio.open_nursery() as nursery:
             turn = line.turn("a")
             nursery.start_soon(utter, turn, say(20.0, "a"))
             await trio.sleep(1.0)
@@ -118,6 +132,27 @@ class TestPaused:
             assert turn.ledger.accepted > accepted
             line.channel.interrupt()
             nursery.cancel_scope.cancel()
+
+    async def test_the_block_of_a_turn_goes_on(self):
+        async with open_line() as line:
+            with line.turn("a") as turn:
+                push(turn, say(1.0, "a"))
+                await trio.sleep(0.5)
+                line.channel.pause(resume_after=0.5)
+                await trio.sleep(1.0)
+                push(turn, say(2.0, "a")[10:])
+            await line.channel.wait_played()
+            assert line.hears("a") == [0, 16_000]
+
+    async def test_a_turn_that_was_about_to_begin_stays_behind_what_was_taken_back(self):
+        async with open_line() as line:
+            line.channel.once(TurnStarted, lambda _: line.channel.once(TurnStarted, lambda _: line.channel.pause(resume_after=0.5)))
+            for item in "ab":
+                push(line.turn(item), say(1.0, item)).end()
+            await line.channel.wait_played()
+            assert (line.hears("a"), line.hears("b")) == ([0, 8000], [0, 8000])
+            said = np.concatenate([frame.pcm[:, 0] for frame in line.far.ear.heard_frames()])
+            assert (np.diff(said) != 0).sum() == 1
 
     async def test_a_turn_begun_meanwhile_waits_behind(self):
         async with open_line() as line:
@@ -211,6 +246,17 @@ class TestRejected:
             assert pause.confirm() == Interruption((), pause.paused_at)
             await line.channel.wait_played()
             assert (pause.outcome, line.hears("a")) == ("rejected", [0, 16_000])
+
+    async def test_an_interruption_in_the_same_step_is_one(self):
+        async with open_line() as line:
+            push(line.turn("a"), say(4.0, "a"))
+            await trio.sleep(1.0)
+            pause = line.channel.pause(resume_after=9.0)
+            await trio.sleep(0.1)
+            pause.reject()
+            assert [(r.heard, r.lost) for r in line.channel.interrupt().turns] == [(8000, 24_000)]
+            await trio.sleep(1.0)
+            assert (line.far.heard("a"), [told[0] for told in line.told]) == (8000, ["turn_paused", "turn_interrupted"])
 
     async def test_again_and_again(self):
         async with open_line(PACED) as line:
@@ -349,16 +395,28 @@ class TestConfirmed:
             await trio.sleep(1.0)
             assert (line.far.heard("a"), line.far.ear.clears) == (8000, 1)
 
-    async def test_in_the_instant_of_its_deadline(self):
-        async with open_line() as line:
-            push(line.turn("a"), say(4.0, "a"))
+    @pytest.mark.parametrize("seed", range(8))
+    def test_in_the_instant_of_its_deadline(self, seed: int):
+        """Tasks that are due in one instant run in any order."""
+
+        async def call() -> None:
+            async with open_line() as line:
+                push(line.turn("a"), say(4.0, "a"))
+                await trio.sleep(1.0)
+                pause = line.channel.pause(resume_after=0.5)
+                await trio.sleep(0.5)
+                assert pause.confirm() or line.channel.interrupt()
+                await trio.sleep(3)
+                assert line.far.heard("a") == 8000
+
+        run_virtual(call, seed=seed)
+
+    async def test_a_far_end_that_cannot_clear_gets_one_fade_and_not_another(self):
+        async with open_line(CANNOT_CLEAR, limits=Limits()) as line:
+            turn = push(line.turn("a"), say(4.0, "a"))
             await trio.sleep(1.0)
-            pause = line.channel.pause(resume_after=0.5)
-            await trio.sleep(0.5)
-            assert pause.confirm() or line.channel.interrupt()
-            await wait_all_tasks_blocked()
-            await trio.sleep(3)
-            assert line.far.heard("a") == 8000
+            line.channel.pause(resume_after=9.0).confirm()
+            assert turn.ledger.sent == 8000 + 320 + 80
 
     async def test_turns_begun_meanwhile_are_interrupted_too(self):
         async with open_line() as line:

@@ -99,7 +99,8 @@ class World:
             line_open=dice.random() < 0.2,
         )
         self.source = Witness(self.far.source, self.on_hand_over)
-        self.limits = Limits(outbound=dice.choice([0.02, 0.1, 1.0]), max_turn=dice.choice([0.3, 300.0]))
+        self.fade = dice.choice([0, 0, 0.01])
+        self.limits = Limits(outbound=dice.choice([0.02, 0.1, 1.0]), max_turn=dice.choice([0.3, 300.0]), fade=self.fade)
         self.auditor = Auditor(reports=self.late_by is not None)
         self.items: dict[int, Item] = {}
         self.late = 0.0
@@ -109,6 +110,7 @@ class World:
         self.gone = False
         self.paused: Pause | None = None
         self.pauses = 0
+        self.cuts = 1  # how often something is cut short or begins anew, by the end of the call too: what is faded is not recognised
 
     # ---- what is done to the channel
 
@@ -125,6 +127,7 @@ class World:
 
     def interrupt(self) -> Interruption:
         before, replies = {item: item.attempted for item in self.items.values()}, self.seen["reply from a listener"]
+        self.cuts += 1
         interruption = self.channel.interrupt()
         self.bury(before)
         self.seen["interrupt"] += bool(interruption)
@@ -138,6 +141,7 @@ class World:
 
     def pause(self) -> Pause:
         again = self.paused is not None and self.paused.outcome is None
+        self.cuts += 2
         pause = self.channel.pause(resume_after=self.dice.choice([0.0, 0.02, 0.3, 1.5]))
         if again and pause is not self.paused:
             self.complaints.append("a pause during a pause is another one")
@@ -181,14 +185,15 @@ class World:
     # ---- what is seen
 
     def on_hand_over(self, frame: Frame) -> None:
-        if self.paused is not None and self.paused.outcome is None:
+        closing = self.fade and not self.can_clear and frame.duration <= self.fade
+        if self.paused is not None and self.paused.outcome is None and not closing:
             self.complaints.append(f"{frame} was handed over during {self.paused} at {trio.current_time()}")
         stamps, indices = frame.pcm.T
         for number in map(int, np.unique(stamps)):
             if item := self.items.get(number):
                 mine = stamps == number
                 edge = item.format != STAMPED or (stamps == indices)[mine].all()  # mono is doubled, and its edges pass through any number
-                if not edge or np.count_nonzero(mine) > EDGE:
+                if not (edge or self.fade) or np.count_nonzero(mine) > EDGE:
                     self.check_order(item, indices[mine].view(np.uint16))
         ahead = self.far.ear.end - trio.current_time()
         if self.late_by is None and ahead > self.allowed_ahead():
@@ -196,7 +201,7 @@ class World:
 
     def allowed_ahead(self) -> float:
         paced = isinstance(self.far.plays, Paced) or not self.can_clear
-        return max(self.lead, 0.02) + (0.0203 if paced else 0.4003) + self.slow
+        return max(self.lead, 0.02) + (0.0203 if paced else 0.4003) + self.slow + self.fade
 
     def check_order(self, item: Item, indices: np.ndarray) -> None:
         if item.format != STAMPED:
@@ -207,7 +212,8 @@ class World:
             self.complaints.append(f"sample {indices[0]} of {item.name} was handed over after interrupt() had returned ({item.dead})")
         if item.last >= indices[0] or (np.diff(indices.astype(int)) < 1).any():
             self.complaints.append(f"sample {indices[0]} of {item.name} was handed over after sample {item.last}")
-        if item.turn is not None and item.turn.ledger.late == 0 and indices[0] > item.last + 1 and self.limits.max_turn > 1:
+        whole = item.turn is not None and item.turn.ledger.late == 0 and self.limits.max_turn > 1 and not self.fade
+        if whole and indices[0] > item.last + 1:
             self.complaints.append(f"samples {item.last + 1} to {indices[0]} of {item.name} are missing")
         item.last = int(indices[-1])
 
@@ -227,6 +233,7 @@ class World:
             tolerance += 4  # the edge of a resampled step passes through any number, perhaps through this one
         if item.format != STAMPED:  # the edges of a resampled step are not the step: 2 ms on either side, and 2 ms inside the converter
             tolerance += 0.006 * RATE
+        tolerance += self.cuts * self.fade * RATE
         if not self.instant:
             tolerance *= 1 + self.pauses  # each of them goes on from where the ear was thought to be
         heard = self.far.heard(item.name)
@@ -478,7 +485,8 @@ class World:
             ledger = item.turn.ledger
             if ledger.heard < mark and not item.turn.interrupted and self.late_by is None:
                 self.complaints.append(f"waited for {item.name}, but it is still being heard: {ledger}")
-            if self.instant and item.format == STAMPED and not item.turn.interrupted and self.far.heard(item.name) < mark - 1:
+            known = mark - 1 - self.cuts * self.fade * RATE
+            if self.instant and item.format == STAMPED and not item.turn.interrupted and self.far.heard(item.name) < known:
                 self.complaints.append(f"waited for {mark} samples of {item.name}, the ear heard {self.far.heard(item.name)}")
 
     # ---- the verdict
@@ -503,7 +511,7 @@ class World:
             self.complaints.append(f"of {item.name} was told: {item.fate}")
         if item.turn is None:
             return
-        if self.instant and self.can_clear and not self.gone and item.format == STAMPED and self.limits.max_turn > 1:
+        if self.instant and self.can_clear and not self.gone and not self.fade and item.format == STAMPED and self.limits.max_turn > 1:
             steps = np.diff(self.far.heard_indices(item.name), prepend=-1)
             if (abs(steps - 1) > 1).any():  # a clock that shows 1e3 s may be off by a sample
                 self.complaints.append(f"of {item.name} the ear heard something twice or skipped it: {steps[steps != 1]}")
