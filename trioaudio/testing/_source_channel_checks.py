@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import trio
 
-from .. import Channel, Timeouts, open_channel
+from .. import Channel, Limits, Timeouts, open_channel
 from ..audio import Frame
 from ._kit import Kit, require
 from ._leftovers import watch_leftovers
@@ -21,7 +21,7 @@ WHOLE: Kit[SourceBench] = Kit()
 )
 async def interrupted_channel_is_silent(bench: SourceBench) -> None:
     """Through a real channel: an interrupted turn is heard from its beginning up to the interruption, and nothing of it later."""
-    async with open_channel(bench.source) as channel:
+    async with open_channel(bench.source, limits=Limits(fade=0)) as channel:  # what is heard is compared, byte for byte
         for turn in range(2):
             await _require_interruption(bench, channel, bench.speech(2.0, seed=turn))
 
