@@ -13,9 +13,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from trioaudio._options import OptionInfo, describe
-from trioaudio._plugins import load_model, load_source
-
-LOADERS = {"source": load_source, "model": load_model}
+from trioaudio._plugins import load_plugin
 
 
 class Plugin(SphinxDirective):
@@ -24,7 +22,7 @@ class Plugin(SphinxDirective):
     required_arguments = 2
 
     def run(self) -> list[nodes.Node]:
-        plugin = LOADERS[self.arguments[0]](self.arguments[1])
+        plugin = load_plugin(self.arguments[0], self.arguments[1])
         summary = (inspect.getdoc(plugin.open) or "").partition("\n\n")[0].removesuffix(" Checkpoint: yes.")
         needs = f" Needs the extra `{plugin.extra}`." if plugin.extra else ""
         clock = "the real clock or a virtual one" if plugin.virtual else "the real clock only"

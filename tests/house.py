@@ -21,12 +21,12 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("_errors",),
     ("audio", "audio.*"),
     (
-        *("_bounds", "_limits", "_receipts", "_events", "_model_events", "_instruments"),
+        *("_bounds", "_limits", "_receipts", "_events", "_model_events", "_instruments", "_end_reason", "_summary"),
         *("_spelling", "_docstrings", "_tool_shapes", "_tool", "_agent_file", "_agent"),
     ),
     ("wire", "wire.*"),
     ("_extras", "_secret", "_option_types", "_logs", "_log_lines", "_options", "_audiofiles", "clips"),
-    ("abc", "_source", "_model", "_plugin"),
+    ("abc", "_source", "_model", "_listener", "_plugin"),
     ("_plugins", "_config", "_call_log", "_block", "_ticker", "_subscription", "_dispatch", "_emitter", "_asyncio_bridge"),
     ("_inbox", "_hearing", "_outbox", "_turn", "_epoch", "_settlement", "_pause", "_counters", "_playout", "_playback"),
     ("_recording", "_timeline", "_timeline_picture"),
@@ -35,6 +35,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("_channel",),
     ("_mouth", "_overheard", "_answers", "_toolbox", "_keypad"),
     ("_session", "_call_context"),
+    ("_choice", "_call_files", "_call_silence", "_serve_statistics"),
+    ("_call",),
+    ("_call_task",),
     ("_serve",),
     ("__init__", "lowlevel"),
     ("testing", "testing.*"),
@@ -61,7 +64,7 @@ OPEN_TO_PLUGINS = [
     "wire",
     "wire.*",
 ]
-NURSERIES = ["_block", "_channel", "_session", "_serve", *PLUGINS, "testing", "testing.*", "_cli", "_cli_*", "_cli.*"]
+NURSERIES = ["_block", "_channel", "_session", "_call_task", "_serve", *PLUGINS, "testing", "testing.*", "_cli", "_cli_*", "_cli.*"]
 COMMAND_LINE = list(FLOORS[-1])
 NAMELESS = re.compile(r"util|helper|manager|common|misc")
 

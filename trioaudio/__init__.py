@@ -15,12 +15,17 @@ if TYPE_CHECKING:
     from ._agent import TurnDetection as TurnDetection
     from ._agent import collect as collect
     from ._asyncio_bridge import from_asyncio as from_asyncio
+    from ._call import Call as Call
     from ._call_context import CallContext as CallContext
     from ._channel import Channel as Channel
     from ._channel import open_channel as open_channel
     from ._channel import start_channel as start_channel
+    from ._choice import Choice as Choice
     from ._config import Config as Config
     from ._config import load_config as load_config
+    from ._end_reason import END_REASONS as END_REASONS
+    from ._end_reason import EndReason as EndReason
+    from ._end_reason import Rejection as Rejection
     from ._errors import AudioFileError as AudioFileError
     from ._errors import CapabilityError as CapabilityError
     from ._errors import ControlOverflowError as ControlOverflowError
@@ -29,6 +34,7 @@ if TYPE_CHECKING:
     from ._errors import LocalProtocolError as LocalProtocolError
     from ._errors import MissingExtraError as MissingExtraError
     from ._errors import OptionError as OptionError
+    from ._errors import ParameterError as ParameterError
     from ._errors import PluginError as PluginError
     from ._errors import ProtocolError as ProtocolError
     from ._errors import RemoteProtocolError as RemoteProtocolError
@@ -77,8 +83,6 @@ if TYPE_CHECKING:
     from ._model_events import ModelEvent as ModelEvent
     from ._model_events import OutputTranscript as OutputTranscript
     from ._model_events import OutputTranscriptDelta as OutputTranscriptDelta
-    from ._model_events import RateLimit as RateLimit
-    from ._model_events import RateLimitsUpdated as RateLimitsUpdated
     from ._model_events import ResponseCreated as ResponseCreated
     from ._model_events import ResponseDone as ResponseDone
     from ._model_events import ResponseInterrupted as ResponseInterrupted
@@ -87,7 +91,6 @@ if TYPE_CHECKING:
     from ._model_events import TextDelta as TextDelta
     from ._model_events import TextDone as TextDone
     from ._model_events import ToolCall as ToolCall
-    from ._model_events import Usage as Usage
     from ._options import ConfiguredOption as ConfiguredOption
     from ._pause import Pause as Pause
     from ._receipts import ChannelStatistics as ChannelStatistics
@@ -96,6 +99,10 @@ if TYPE_CHECKING:
     from ._receipts import TurnReceipt as TurnReceipt
     from ._recording import Recording as Recording
     from ._secret import Secret as Secret
+    from ._serve import Server as Server
+    from ._serve import open_server as open_server
+    from ._serve import serve as serve
+    from ._serve_statistics import ServeStatistics as ServeStatistics
     from ._session import Session as Session
     from ._session import SessionEnd as SessionEnd
     from ._session import TranscriptLine as TranscriptLine
@@ -103,6 +110,7 @@ if TYPE_CHECKING:
     from ._session import open_session as open_session
     from ._settlement import Interruption as Interruption
     from ._subscription import Subscription as Subscription
+    from ._summary import CallSummary as CallSummary
     from ._timeline import Timeline as Timeline
     from ._tool import Tool as Tool
     from ._tool import tool as tool
@@ -111,12 +119,15 @@ else:  # hidden from type checkers, which would otherwise believe in any name
     _NAMES = {
         "._agent": "Agent KeyGroups TurnDetection collect",
         "._asyncio_bridge": "from_asyncio",
+        "._call": "Call",
         "._call_context": "CallContext",
         "._channel": "Channel open_channel start_channel",
+        "._choice": "Choice",
         "._config": "Config load_config",
+        "._end_reason": "END_REASONS EndReason Rejection",
         "._errors": (
             "AudioFileError CapabilityError ControlOverflowError FormatError InsecureConnectionError LocalProtocolError MissingExtraError "
-            "OptionError PluginError ProtocolError RemoteProtocolError SubscriberLagged TrioAudioError "
+            "OptionError ParameterError PluginError ProtocolError RemoteProtocolError SubscriberLagged TrioAudioError "
             "TurnInterruptedError"
         ),
         "._events": (
@@ -130,16 +141,19 @@ else:  # hidden from type checkers, which would otherwise believe in any name
         "._model_events": (
             "AudioDelta AudioDone InputCommitted InputSpeechStarted InputSpeechStopped InputTranscript "
             "InputTranscriptDelta ItemTruncated ModelEvent OutputTranscript OutputTranscriptDelta ResponseCreated "
-            "RateLimit RateLimitsUpdated ResponseDone ResponseInterrupted SessionCreated SessionError TextDelta TextDone ToolCall Usage"
+            "ResponseDone ResponseInterrupted SessionCreated SessionError TextDelta TextDone ToolCall"
         ),
         "._options": "ConfiguredOption",
         "._pause": "Pause",
         "._receipts": "ChannelStatistics CloseReason Ledger TurnReceipt",
         "._recording": "Recording",
         "._secret": "Secret",
+        "._serve": "Server open_server serve",
+        "._serve_statistics": "ServeStatistics",
         "._session": "Session SessionEnd TranscriptLine converse open_session",
         "._settlement": "Interruption",
         "._subscription": "Subscription",
+        "._summary": "CallSummary",
         "._timeline": "Timeline",
         "._tool": "Tool tool",
         "._turn": "Turn",

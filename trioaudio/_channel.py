@@ -58,6 +58,8 @@ class Channel(Emitter):
         self._closing, self._spoken, self._done = trio.Event(), trio.Event(), trio.Event()
         self._reason: CloseReason | None = None
         self._control_events = 0
+        self._transferred = False
+        self._sessions: list[object] = []  # those that were coupled to it, the last one last; known to whoever serves the call
 
     # ---- the caller's audio
 
@@ -191,6 +193,7 @@ class Channel(Emitter):
         """
         self._check_open()
         await self._source.transfer(target)
+        self._transferred = True
 
     async def send_digits(self, digits: str) -> None:
         """Press keys for the far end to hear: ``0`` to ``9``, ``*``, ``#``, ``A`` to ``D``, if the source can.
@@ -289,7 +292,7 @@ class Channel(Emitter):
             on_stopped=lambda error: self.emit(
                 Fault(error, f"the recording {self.recording.path if self.recording else path} has stopped")
             ),
-            inline=_time_is_virtual(),  # a virtual clock does not wait for threads
+            inline=time_is_virtual(),  # a virtual clock does not wait for threads
         )
 
     async def _live(self, task_status: trio.TaskStatus[None]) -> None:
@@ -383,7 +386,7 @@ class Channel(Emitter):
         return f"<Channel {type(self._source).__name__} {'open' if self._reason is None else self._reason}>"
 
 
-def _time_is_virtual() -> bool:
+def time_is_virtual() -> bool:
     """Whoever has a virtual clock has imported what makes it; importing it here would import pytest too, where there is one."""
     testing = sys.modules.get("trio.testing")
     return testing is not None and isinstance(trio.lowlevel.current_clock(), testing.MockClock)
@@ -442,10 +445,17 @@ async def open_channel(
     """
     async with _opened(source) as opened:
         channel = Channel(opened, limits or Limits(), timeouts or Timeouts(), instruments, record)
-        for event, listener in (on or {}).items():
-            channel._dispatch.add(event, listener)
-        async with channel._block.around(channel._live, channel.close):
+        async with living(channel, on):
             yield channel
+
+
+@asynccontextmanager
+async def living(channel: Channel, on: Listeners | None) -> AsyncGenerator[None, None]:
+    """Let a channel live for as long as the block lasts; ``on`` is added first."""
+    for event, listener in (on or {}).items():
+        channel._dispatch.add(event, listener)
+    async with channel._block.around(channel._live, channel.close):
+        yield
 
 
 async def start_channel(

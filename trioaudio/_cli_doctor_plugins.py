@@ -11,7 +11,7 @@ from ._cli_finding import Finding
 from ._errors import MissingExtraError, OptionError, PluginError
 from ._extras import extra_installed
 from ._options import OptionInfo, describe
-from ._plugins import PluginInfo, list_plugins, load_model, load_source
+from ._plugins import PluginInfo, list_plugins, load_plugin
 from ._secret import Secret
 from .abc import AnyPlugin
 
@@ -41,7 +41,7 @@ def _each_name_once() -> list[PluginInfo]:
 
 
 def _load(info: PluginInfo) -> AnyPlugin:
-    return load_source(info.name) if info.kind == "source" else load_model(info.name)
+    return load_plugin(info.kind, info.name)
 
 
 def _failed(info: PluginInfo, exc: PluginError) -> Finding:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from ._errors import PluginError
 from ._extras import extra_installed
 from ._options import OptionInfo, Spec, describe, format_spec
-from ._plugins import PluginInfo, list_plugins, load_model, load_source
+from ._plugins import PluginInfo, list_plugins, load_plugin
 from ._spelling import suggest
 from .abc import AnyPlugin
 
@@ -40,7 +40,7 @@ def show_plugins(name: str | None, write: Callable[[str], None]) -> int:
 
 def _overview() -> Iterator[str]:
     plugins = list_plugins()
-    for kind in ("source", "model"):
+    for kind in ("source", "model", "listener"):
         rows = [_row(info) for info in plugins if info.kind == kind]
         yield f"{kind}s" if rows else f"no {kind}s are installed"
         yield from _table(rows)
@@ -115,7 +115,7 @@ def _sample(option: OptionInfo) -> str:
 
 
 def _load(info: PluginInfo) -> AnyPlugin:
-    return load_source(info.name) if info.kind == "source" else load_model(info.name)
+    return load_plugin(info.kind, info.name)
 
 
 def _package(info: PluginInfo) -> str:

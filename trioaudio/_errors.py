@@ -42,6 +42,10 @@ class InsecureConnectionError(TrioAudioError, ValueError):
         self.host: str = host
 
 
+class ParameterError(TrioAudioError, ValueError):
+    """A parameter that should come with a call is missing or of the wrong type; names it, and never shows its value."""
+
+
 class PluginError(TrioAudioError):
     """A plugin asked for by name cannot be loaded; names the package, the entry point and the cause."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ._bounds import Count, Fade, Seconds, Span, check_settings
+from ._bounds import Count, Dollars, Fade, Seconds, Span, check_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,16 @@ class Limits:
     """Threads for tools that are no ``async def``, shared by all sessions of a Trio run that have this number."""
     fade: Fade = 0.01
     """Over how long speech that is cut short falls silent, and comes back after a pause, where the samples are ours; 0 for not at all."""
+    calls: Count | None = 200
+    """Calls a server has at once; the next one is rejected as ``busy``."""
+    calls_per_caller: Count | None = None
+    """The same for the calls of one caller, as far as callers are known."""
+    call_length: Span | None = 3600.0
+    """How long a served call may last once it is answered, and may ring before."""
+    idle_hang_up: Span | None = None
+    """How long nobody may speak in a served call before it is hung up."""
+    cost_per_call: Dollars | None = None
+    """What a served call may cost, as far as it is reported (`Call.report_usage`); past that it is hung up."""
 
     def __post_init__(self) -> None:
         """Raises `OptionError` when a value is not what it may be."""
@@ -59,6 +69,12 @@ class Timeouts:
     """For a model to say that its session exists."""
     tool: Span = 30.0
     """For a tool to return, unless it says otherwise itself; after that the model is told that it took too long."""
+    choose: Seconds = 3.0
+    """For a server's ``choose`` to say who answers a call; after that the default does."""
+    answer: Span = 10.0
+    """For a listener's plugin to connect a call that is accepted, or to carry out a redirection; after that the call is broken."""
+    drain: Seconds = 30.0
+    """For the calls of a server that is going away to end by themselves; the rest hear a farewell and are hung up."""
 
     def __post_init__(self) -> None:
         """Raises `OptionError` when a value is not what it may be."""

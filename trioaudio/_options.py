@@ -7,7 +7,8 @@ file name is ``%3F``, a ``&`` in a value ``%26``, a ``%`` before two hex digits 
 
 What an option is, its signature says: name, annotation and default, its help the ``Args:`` section of the docstring. What a
 signature cannot say stands in ``Annotated[Secret, Option(env="ACME_KEY")]``. An option that is a `Secret`, or said to be secret, can
-also come from a file: ``key_file=PATH`` in a spec or a configuration, ``ACME_KEY_FILE`` in the environment.
+also come from a file: ``key_file=PATH`` in a spec or a configuration, ``ACME_KEY_FILE`` in the environment. A parameter annotated
+with an `Injected` is no option: the program gives it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 import inspect
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
@@ -43,6 +44,10 @@ class Option:
     help: str = ""
     env: str | None = None
     secret: bool = False
+
+
+class Injected:
+    """Parent of what a plugin's ``open_*`` is given by the program that opens it: a parameter annotated so is no option."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +225,30 @@ def _names(declared: list[_Declared]) -> list[str]:
     return [name for each in declared for name in ([each.name, f"{each.name}_file"] if each.secret else [each.name])]
 
 
+def inject(open: Callable[..., object], bound: inspect.BoundArguments, given: Iterable[object]) -> inspect.BoundArguments:
+    """The arguments of ``open`` with those added that are no options: each parameter gets what is an instance of its annotation.
+
+    Raises:
+        PluginError: a parameter without a default finds nothing that fits.
+    """
+    given = list(given)
+    arguments = dict(bound.arguments)
+    for parameter, kind in _injected(open):
+        fitting = [each for each in given if isinstance(each, kind)]
+        if fitting:
+            arguments[parameter.name] = fitting[0]
+        elif parameter.default is parameter.empty:
+            raise PluginError(f"its parameter {parameter.name!r} needs a {kind.__name__}, and there is none; open it with one")
+    complete = inspect.signature(open).bind_partial()
+    complete.arguments.update({name: arguments[name] for name in complete.signature.parameters if name in arguments})
+    return complete
+
+
+def injected(open: Callable[..., object]) -> tuple[type[Injected], ...]:
+    """What ``open`` wants to be given beside its options."""
+    return tuple(kind for _, kind in _injected(open))
+
+
 def describe(open: Callable[..., object]) -> list[OptionInfo]:
     """The options of ``open``, in the order of its signature.
 
@@ -313,6 +342,8 @@ def _declared(open: Callable[..., object]) -> list[_Declared]:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
         annotation = _evaluated(open, parameter)
+        if _injected_kind(annotation) is not None:
+            continue
         reader, option, is_secret = reader_of(annotation), _option_in(annotation), mentions(annotation, Secret)
         positional = bool(reader) and parameter.kind is not parameter.KEYWORD_ONLY and not any(each.positional for each in declared)
         type = reader.type if reader else inspect.formatannotation(annotation)
@@ -320,6 +351,18 @@ def _declared(open: Callable[..., object]) -> list[_Declared]:
         secret = option.secret or is_secret
         declared.append(_Declared(parameter.name, reader, type, parameter.default, help, option.env, secret, positional, is_secret))
     return declared
+
+
+def _injected(open: Callable[..., object]) -> list[tuple[inspect.Parameter, type[Injected]]]:
+    """The parameters of ``open`` that are no options."""
+    found = [(parameter, _injected_kind(_evaluated(open, parameter))) for parameter in inspect.signature(open).parameters.values()]
+    return [(parameter, kind) for parameter, kind in found if kind is not None]
+
+
+def _injected_kind(annotation: object) -> type[Injected] | None:
+    """The `Injected` of an annotation, which may be a union with None."""
+    kinds = [part for part in (annotation, *get_args(annotation)) if isinstance(part, type) and issubclass(part, Injected)]
+    return kinds[0] if kinds else None
 
 
 def _evaluated(open: Callable[..., object], parameter: inspect.Parameter) -> Any:

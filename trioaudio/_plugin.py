@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Generic, ParamSpec, TypeAlias
 
+from ._listener import Listener
 from ._model import Model
 from ._source import Source
 
@@ -26,6 +27,8 @@ class SourcePlugin(Generic[P]):
     """The extra of the package that brings what it needs."""
     virtual: bool = False
     """Whether it runs on a virtual clock: it needs no socket, no thread and no other process."""
+    embedded: bool = False
+    """Whether its far end is in the program that opens it; on the command line nobody would be there."""
     contract: int = field(default=CONTRACT_VERSION, kw_only=True)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> AbstractAsyncContextManager[Source]:
@@ -46,12 +49,31 @@ class ModelPlugin(Generic[P]):
         return self.open(*args, **kwargs)
 
 
-AnyPlugin: TypeAlias = SourcePlugin[Any] | ModelPlugin[Any]
-"""What an entry point of ``trioaudio.sources`` or ``trioaudio.models`` names."""
+@dataclass(frozen=True, slots=True)
+class ListenerPlugin(Generic[P]):
+    """A listener by name: how to open it. Made by `listener_plugin`; its options are the signature of ``open``.
+
+    A parameter of ``open`` that is annotated with an `Injected`, such as the front door, is no option: the server gives it.
+    """
+
+    name: str
+    open: Callable[P, AbstractAsyncContextManager[Listener]]
+    extra: str | None = None
+    virtual: bool = False
+    embedded: bool = False
+    """Whether its callers are in the program that opens it; on the command line nobody would call."""
+    contract: int = field(default=CONTRACT_VERSION, kw_only=True)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> AbstractAsyncContextManager[Listener]:
+        return self.open(*args, **kwargs)
+
+
+AnyPlugin: TypeAlias = SourcePlugin[Any] | ModelPlugin[Any] | ListenerPlugin[Any]
+"""What an entry point of ``trioaudio.sources``, ``trioaudio.models`` or ``trioaudio.listeners`` names."""
 
 
 def source_plugin(
-    name: str, *, extra: str | None = None, virtual: bool = False, contract: int = CONTRACT_VERSION
+    name: str, *, extra: str | None = None, virtual: bool = False, embedded: bool = False, contract: int = CONTRACT_VERSION
 ) -> Callable[[Callable[P, AbstractAsyncContextManager[Source]]], SourcePlugin[P]]:
     """Announce an ``@asynccontextmanager`` function that yields a `Source` as the plugin ``name``.
 
@@ -59,7 +81,7 @@ def source_plugin(
     """
 
     def announce(open: Callable[P, AbstractAsyncContextManager[Source]]) -> SourcePlugin[P]:
-        return SourcePlugin(name, open, extra, virtual, contract=contract)
+        return SourcePlugin(name, open, extra, virtual, embedded, contract=contract)
 
     return announce
 
@@ -74,5 +96,19 @@ def model_plugin(
 
     def announce(open: Callable[P, AbstractAsyncContextManager[Model]]) -> ModelPlugin[P]:
         return ModelPlugin(name, open, extra, virtual, contract=contract)
+
+    return announce
+
+
+def listener_plugin(
+    name: str, *, extra: str | None = None, virtual: bool = False, embedded: bool = False, contract: int = CONTRACT_VERSION
+) -> Callable[[Callable[P, AbstractAsyncContextManager[Listener]]], ListenerPlugin[P]]:
+    """Announce an ``@asynccontextmanager`` function that yields a `Listener` as the plugin ``name``.
+
+    A package of its own states the ``contract`` it was written for, so that a later trioaudio can refuse it by name.
+    """
+
+    def announce(open: Callable[P, AbstractAsyncContextManager[Listener]]) -> ListenerPlugin[P]:
+        return ListenerPlugin(name, open, extra, virtual, embedded, contract=contract)
 
     return announce

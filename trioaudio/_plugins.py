@@ -1,4 +1,4 @@
-"""The door for plugins: finds sources and models by name among the entry points of installed packages, and opens them by spec.
+"""The door for plugins: finds sources, models and listeners by name among the entry points of installed packages, and opens them by spec.
 
 Nothing is imported before it is asked for by name. Our own plugins come through the same door as anyone's. Whatever goes wrong
 here is raised as `PluginError`, loudly, with the package, the entry point and the cause: someone asked for that plugin by name.
@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from ._errors import MissingExtraError, PluginError
-from ._options import ConfiguredOption, Spec, bind, describe, masked, parse_spec
+from ._options import ConfiguredOption, Injected, Spec, bind, describe, inject, injected, masked, parse_spec
 from ._spelling import suggest
-from .abc import CONTRACT_VERSION, AnyPlugin, Model, ModelPlugin, Source, SourcePlugin
+from .abc import CONTRACT_VERSION, AnyPlugin, Listener, ListenerPlugin, Model, ModelPlugin, Source, SourcePlugin
 
-Kind: TypeAlias = Literal["source", "model"]
-ConnectionT = TypeVar("ConnectionT", Source, Model)
-PluginT = TypeVar("PluginT", SourcePlugin[Any], ModelPlugin[Any])
+Kind: TypeAlias = Literal["source", "model", "listener"]
+ConnectionT = TypeVar("ConnectionT", Source, Model, Listener)
+PluginT = TypeVar("PluginT", SourcePlugin[Any], ModelPlugin[Any], ListenerPlugin[Any])
 
-_GROUPS: dict[Kind, str] = {"source": "trioaudio.sources", "model": "trioaudio.models"}
+_GROUPS: dict[Kind, str] = {"source": "trioaudio.sources", "model": "trioaudio.models", "listener": "trioaudio.listeners"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,8 @@ class Opener(Generic[ConnectionT]):
     """The spec, as it may be shown: secrets are masked."""
     virtual: bool
     """It runs on a virtual clock."""
+    embedded: bool
+    """Its other end is in the program that opens it."""
     _open: Callable[..., AbstractAsyncContextManager[ConnectionT]]
     _arguments: BoundArguments
 
@@ -64,13 +66,25 @@ class Opener(Generic[ConnectionT]):
         """Files that its options name: what it reads or writes, as far as anyone can tell."""
         return tuple(value for value in self._arguments.arguments.values() if isinstance(value, Path))
 
-    def __call__(self) -> AbstractAsyncContextManager[ConnectionT]:
+    @property
+    def wants(self) -> tuple[type[Injected], ...]:
+        """What it must be given when it is opened, beside its options: a listener may want the front door."""
+        return injected(self._open)
+
+    def __call__(self, *given: Injected) -> AbstractAsyncContextManager[ConnectionT]:
         """Open it; may be done again and again, each time for a new connection.
 
+        Args:
+            given: what plugins may want that is no option; each takes what it `wants`.
+
         Raises:
-            PluginError: what the plugin opens is no async context manager.
+            PluginError: what the plugin opens is no async context manager, or it wants what was not given.
         """
-        opened = self._open(*self._arguments.args, **self._arguments.kwargs)
+        try:
+            arguments = inject(self._open, self._arguments, given)
+        except PluginError as exc:
+            raise PluginError(f"{self.name!r} cannot be opened: {exc}") from None
+        opened = self._open(*arguments.args, **arguments.kwargs)
         if isinstance(opened, AbstractAsyncContextManager):
             return opened
         raise PluginError(f"{self.name!r} opens a {type(opened).__name__}; its author should decorate it with @asynccontextmanager")
@@ -80,7 +94,7 @@ class Opener(Generic[ConnectionT]):
 
 
 def list_plugins() -> list[PluginInfo]:
-    """All installed plugins, sources first, by name. A name that two packages claim is listed twice."""
+    """All installed plugins, sources first, then models, then listeners, by name. A name that two packages claim is listed twice."""
     return [_info(kind, entry) for kind in _GROUPS for entry in sorted(_entries(kind), key=lambda entry: entry.name)]
 
 
@@ -99,9 +113,14 @@ def load_model(name: str) -> ModelPlugin[Any]:
     return _load("model", name, ModelPlugin)
 
 
+def load_listener(name: str) -> ListenerPlugin[Any]:
+    """Import the listener of that name; raises as `load_source`."""
+    return _load("listener", name, ListenerPlugin)
+
+
 def load_plugin(kind: Kind, name: str) -> AnyPlugin:
     """Import the plugin of that kind and name; raises as `load_source`."""
-    loaders: dict[Kind, Callable[[str], AnyPlugin]] = {"source": load_source, "model": load_model}
+    loaders: dict[Kind, Callable[[str], AnyPlugin]] = {"source": load_source, "model": load_model, "listener": load_listener}
     return loaders[kind](name)
 
 
@@ -122,6 +141,12 @@ def choose_model(spec: str, config: Configured | None = None) -> Opener[Model]:
     return _opener(load_model(parsed.name), parsed, config.options_of("model", parsed.name) if config else {})
 
 
+def choose_listener(spec: str, config: Configured | None = None) -> Opener[Listener]:
+    """Load the listener a spec names and check the spec's options, without opening it; as `choose_source`."""
+    parsed = parse_spec(spec)
+    return _opener(load_listener(parsed.name), parsed, config.options_of("listener", parsed.name) if config else {})
+
+
 def open_source(spec: str) -> AbstractAsyncContextManager[Source]:
     """The source a spec names, to be entered; a wrong spec raises at once, as `choose_source` does."""
     return choose_source(spec)()
@@ -132,9 +157,18 @@ def open_model(spec: str) -> AbstractAsyncContextManager[Model]:
     return choose_model(spec)()
 
 
+def open_listener(spec: str, *given: Injected) -> AbstractAsyncContextManager[Listener]:
+    """The listener a spec names, to be entered; a wrong spec raises at once, as `choose_listener` does.
+
+    ``given``: what it may want that is no option, as for `Opener`.
+    """
+    return choose_listener(spec)(*given)
+
+
 def _opener(plugin: AnyPlugin, spec: Spec, configured: Mapping[str, ConfiguredOption]) -> Opener[Any]:
     open: Callable[..., Any] = plugin.open
-    return Opener(plugin.name, masked(open, spec), plugin.virtual, open, bind(open, spec, configured=configured))
+    embedded = not isinstance(plugin, ModelPlugin) and plugin.embedded
+    return Opener(plugin.name, masked(open, spec), plugin.virtual, embedded, open, bind(open, spec, configured=configured))
 
 
 def _entries(kind: Kind) -> tuple[EntryPoint, ...]:

@@ -21,7 +21,7 @@ from ._agent import Agent, KeyGroups
 from ._answers import Answers
 from ._block import Block
 from ._call_context import CallContext
-from ._channel import Channel, _time_is_virtual
+from ._channel import Channel, time_is_virtual
 from ._commands import Commands
 from ._dispatch import Dispatcher
 from ._emitter import Emitter, Listeners
@@ -111,9 +111,10 @@ class Session(Emitter):
         self.output_format: AudioFormat = cheapest(model.output_formats, channel.output_format, towards=False, who=who)
         self._ear = Converter(channel.input_format, self.input_format)
         self._mouth = Mouth(channel, self.output_format)
+        channel._sessions.append(self)
         self._answers = Answers()
         desk = Desk(self._start_call, self._context_for, self._tell_result, self._ask_reply, self._dispatch.emit)
-        self._toolbox = Toolbox(self.agent.tools, desk, limits, timeouts, inline=_time_is_virtual())
+        self._toolbox = Toolbox(self.agent.tools, desk, limits, timeouts, inline=time_is_virtual())
         self._keypad = Keypad(agent.dtmf, self._keys_pressed) if isinstance(agent.dtmf, KeyGroups) else None
         self._start_task: Callable[[Callable[[], Awaitable[None]], str], None] | None = None
         self._leaving = trio.Event()

@@ -1,16 +1,22 @@
-"""The contracts: what a source and a model must offer, and how a plugin announces them.
+"""The contracts: what a source, a model and a listener must offer, and how a plugin announces them.
 
 A plugin sees contracts, events, errors, ``audio`` and ``wire``; never the channel, never another plugin.
 """
 
 from ._instruments import Instrument as Instrument
+from ._listener import Direction as Direction
+from ._listener import Invitation as Invitation
+from ._listener import Listener as Listener
 from ._model import Capability as Capability
 from ._model import Model as Model
+from ._options import Injected as Injected
 from ._options import Option as Option
 from ._plugin import CONTRACT_VERSION as CONTRACT_VERSION
 from ._plugin import AnyPlugin as AnyPlugin
+from ._plugin import ListenerPlugin as ListenerPlugin
 from ._plugin import ModelPlugin as ModelPlugin
 from ._plugin import SourcePlugin as SourcePlugin
+from ._plugin import listener_plugin as listener_plugin
 from ._plugin import model_plugin as model_plugin
 from ._plugin import source_plugin as source_plugin
 from ._secret import require_private as require_private

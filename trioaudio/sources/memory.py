@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from typing import Literal, TypeAlias
 
 import trio
 
 from .._errors import PluginError
 from .._events import Event
-from ..abc import FarEnd, Paced, Source, source_plugin
+from ..abc import Direction, FarEnd, Invitation, Listener, Paced, Source, listener_plugin, source_plugin
 from ..audio import PCM16_24K, AudioFormat, Frame
+
+Outcome: TypeAlias = Literal["ringing", "answered", "rejected", "redirected"]
+"""What has become of a call from a memory far end, as its far party sees it."""
 
 
 class MemorySource(Source):
@@ -63,6 +67,18 @@ class MemoryFarEnd:
         self._heard_send, self._heard_receive = trio.open_memory_channel[Frame](math.inf)
         self.clears: int = 0
         """How often it was told to forget what it had not played; what it had not taken yet is gone then."""
+        self.outcome: Outcome = "answered"
+        """Whether its call has been answered; ``answered`` from the beginning unless it was dialled."""
+        self.told: str | None = None
+        """Why it was rejected, or where it was redirected to."""
+        self._gone = False
+        self._decided = trio.Event()
+        self._decided.set()
+
+    async def wait_decided(self) -> Outcome:
+        """Wait until its call is answered, rejected or redirected; return which. Checkpoint: yes."""
+        await self._decided.wait()
+        return self.outcome
 
     def say(self, item: Frame | Event) -> None:
         """Say a frame of audio, or an event; the channel's bounds apply, not mine.
@@ -74,6 +90,7 @@ class MemoryFarEnd:
 
     def hang_up(self) -> None:
         """Put the receiver down."""
+        self._gone = True
         self._said_send.close()
         self._heard_receive.close()
 
@@ -102,6 +119,10 @@ class MemoryFarEnd:
             return await self.hear()
         except trio.EndOfChannel:
             raise StopAsyncIteration from None
+
+    def _decide(self, outcome: Outcome, told: str | None = None) -> None:
+        self.outcome, self.told = outcome, told
+        self._decided.set()
 
     def _clear(self) -> None:
         self.clears += 1
@@ -147,7 +168,7 @@ def memory_far_end(name: str) -> MemoryFarEnd:
         raise PluginError(f"no channel is open as 'memory:{name}'; open are {sorted(_far_ends()) or 'none'}") from None
 
 
-@source_plugin("memory", virtual=True)
+@source_plugin("memory", virtual=True, embedded=True)
 @asynccontextmanager
 async def open_memory(name: str = "memory", *, format: AudioFormat = PCM16_24K, lead: float = 0.04) -> AsyncGenerator[MemorySource]:
     """A far end in this very process: the program takes it with `memory_far_end`.
@@ -165,3 +186,122 @@ async def open_memory(name: str = "memory", *, format: AudioFormat = PCM16_24K, 
         yield source
     finally:
         del _far_ends()[name]
+
+
+class _Dialled(Invitation):
+    """A call from a memory far end."""
+
+    def __init__(self, far_end: MemoryFarEnd, source: Source) -> None:
+        self._far_end, self._source = far_end, source
+
+    @asynccontextmanager
+    async def answer(self) -> AsyncGenerator[Source]:
+        await trio.lowlevel.checkpoint()
+        if self._far_end._gone:
+            raise trio.EndOfChannel
+        self._far_end._decide("answered")
+        yield self._source
+
+    async def reject(self, reason: str) -> None:
+        await trio.lowlevel.checkpoint()
+        self._over("rejected", reason)
+
+    async def redirect(self, target: str) -> None:
+        await trio.lowlevel.checkpoint()
+        self._over("redirected", target)
+
+    def _over(self, outcome: Outcome, told: str) -> None:
+        self._far_end._decide(outcome, told)
+        self._far_end._heard_send.close()
+
+
+class MemoryExchange(Listener):
+    """A listener whose callers are in this very process; made by `memory_exchange`, or opened as ``memory:NAME``."""
+
+    def __init__(self, name: str = "memory", format: AudioFormat = PCM16_24K, lead: float = 0.04) -> None:
+        self.name: str = name
+        self._format, self._lead = format, lead
+        self._dialled_send, self._dialled_receive = trio.open_memory_channel[Invitation](math.inf)
+
+    async def receive(self) -> Invitation:
+        return await self._dialled_receive.receive()
+
+    def dial(
+        self,
+        caller: str | None = None,
+        called: str | None = None,
+        *,
+        parameters: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        account: str | None = None,
+        direction: Direction = "inbound",
+    ) -> MemoryFarEnd:
+        """Call; return the far party's end, which rings until it is answered, rejected or redirected.
+
+        Arguments as `Invitation` has them.
+
+        Raises:
+            trio.ClosedResourceError: nobody calls here any more.
+        """
+        source, far_end = memory_pair(self._format, lead=self._lead)
+        far_end.outcome, far_end._decided = "ringing", trio.Event()
+        call = _Dialled(far_end, source)
+        call.caller, call.called, call.account, call.direction = caller, called, account, direction
+        call.parameters, call.headers = dict(parameters or {}), {key.lower(): value for key, value in (headers or {}).items()}
+        self._dialled_send.send_nowait(call)
+        return far_end
+
+    def close(self) -> None:
+        """Let it end, after the calls that have been dialled already; closing again is harmless."""
+        self._dialled_send.close()
+
+
+def memory_exchange(format: AudioFormat = PCM16_24K, *, lead: float = 0.04) -> MemoryExchange:
+    """A listener, to be given to `serve`, whose calls are dialled by `MemoryExchange.dial`; arguments as for `memory_pair`."""
+    return MemoryExchange("memory", format, lead)
+
+
+_exchanges: trio.lowlevel.RunVar[dict[str, MemoryExchange]] = trio.lowlevel.RunVar("trioaudio_memory_exchanges")
+
+
+def _open_exchanges() -> dict[str, MemoryExchange]:
+    try:
+        return _exchanges.get()
+    except LookupError:
+        exchanges: dict[str, MemoryExchange] = {}
+        _exchanges.set(exchanges)
+        return exchanges
+
+
+def memory_exchange_of(name: str) -> MemoryExchange:
+    """The exchange that was opened as ``memory:NAME`` in this run.
+
+    Raises:
+        PluginError: no such listener is open.
+    """
+    try:
+        return _open_exchanges()[name]
+    except KeyError:
+        raise PluginError(f"no listener is open as 'memory:{name}'; open are {sorted(_open_exchanges()) or 'none'}") from None
+
+
+@listener_plugin("memory", virtual=True, embedded=True)
+@asynccontextmanager
+async def open_memory_exchange(
+    name: str = "memory", *, format: AudioFormat = PCM16_24K, lead: float = 0.04
+) -> AsyncGenerator[MemoryExchange]:
+    """Callers in this very process: the program dials with what `memory_exchange_of` returns.
+
+    Args:
+        name: under which the exchange is found.
+        format: of the audio, both ways.
+        lead: how far ahead of real time the far ends are fed, in seconds.
+    """
+    if name in _open_exchanges():
+        raise PluginError(f"a listener is open as 'memory:{name}' already; give this one another name")
+    exchange = _open_exchanges()[name] = MemoryExchange(name, format, lead)
+    try:
+        yield exchange
+    finally:
+        del _open_exchanges()[name]
+        exchange.close()

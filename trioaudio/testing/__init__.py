@@ -13,6 +13,8 @@ from ._clocks import run_virtual as run_virtual
 from ._clocks import scheduled_by as scheduled_by
 from ._ear import Ear as Ear
 from ._ear import Sounding as Sounding
+from ._exchange import ScriptedCall as ScriptedCall
+from ._exchange import ScriptedExchange as ScriptedExchange
 from ._far_end import ScriptedFarEnd as ScriptedFarEnd
 from ._report import Finding as Finding
 from ._report import Report as Report
