@@ -83,6 +83,8 @@ if TYPE_CHECKING:
     from ._model_events import ModelEvent as ModelEvent
     from ._model_events import OutputTranscript as OutputTranscript
     from ._model_events import OutputTranscriptDelta as OutputTranscriptDelta
+    from ._model_events import RateLimit as RateLimit
+    from ._model_events import RateLimitsUpdated as RateLimitsUpdated
     from ._model_events import ResponseCreated as ResponseCreated
     from ._model_events import ResponseDone as ResponseDone
     from ._model_events import ResponseInterrupted as ResponseInterrupted
@@ -91,6 +93,7 @@ if TYPE_CHECKING:
     from ._model_events import TextDelta as TextDelta
     from ._model_events import TextDone as TextDone
     from ._model_events import ToolCall as ToolCall
+    from ._model_events import Usage as Usage
     from ._options import ConfiguredOption as ConfiguredOption
     from ._pause import Pause as Pause
     from ._receipts import ChannelStatistics as ChannelStatistics
@@ -141,7 +144,7 @@ else:  # hidden from type checkers, which would otherwise believe in any name
         "._model_events": (
             "AudioDelta AudioDone InputCommitted InputSpeechStarted InputSpeechStopped InputTranscript "
             "InputTranscriptDelta ItemTruncated ModelEvent OutputTranscript OutputTranscriptDelta ResponseCreated "
-            "ResponseDone ResponseInterrupted SessionCreated SessionError TextDelta TextDone ToolCall"
+            "RateLimit RateLimitsUpdated ResponseDone ResponseInterrupted SessionCreated SessionError TextDelta TextDone ToolCall Usage"
         ),
         "._options": "ConfiguredOption",
         "._pause": "Pause",

@@ -165,12 +165,24 @@ class ResponseInterrupted(ModelEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What an answer cost, in tokens as the provider counts them; of the input so many were cached, or were audio, and so on."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    input_audio_tokens: int = 0
+    output_audio_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ResponseDone(ModelEvent):
-    """An answer is complete, as far as the model is concerned."""
+    """An answer is complete, as far as the model is concerned; ``usage`` is what it cost, if the provider says it."""
 
     name: ClassVar[str] = "response.done"
     response_id: str
     status: Literal["completed", "interrupted", "cancelled", "failed", "incomplete"] = "completed"
+    usage: Usage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,12 +196,30 @@ class ToolCall(ModelEvent):
     response_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """What is left of one of the provider's limits, such as ``tokens``, and when it is whole again, in seconds."""
+
+    name: str
+    limit: int
+    remaining: int
+    reset_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimitsUpdated(ModelEvent):
+    """The provider says how much of its limits is left."""
+
+    name: ClassVar[str] = "rate_limits.updated"
+    limits: tuple[RateLimit, ...]
+
+
 MODEL_EVENTS: dict[str, type[ModelEvent]] = {
     kind.name: kind
     for kind in (
         SessionCreated, SessionError, InputCommitted, InputSpeechStarted, InputSpeechStopped, ResponseCreated, AudioDelta, AudioDone,
         TextDelta, TextDone, InputTranscriptDelta, InputTranscript, OutputTranscriptDelta, OutputTranscript, ItemTruncated,
-        ResponseInterrupted, ResponseDone, ToolCall,
+        ResponseInterrupted, ResponseDone, ToolCall, RateLimitsUpdated,
     )
 }  # fmt: skip
 """Every event name of the vocabulary and its class."""

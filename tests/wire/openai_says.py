@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from trioaudio import Agent
+from trioaudio import Agent, TurnDetection
 from trioaudio.audio import PCM16_24K, AudioFormat, Frame
 from trioaudio.wire.openai import OpenAIWire
 
@@ -14,6 +14,8 @@ WRITTEN: dict[str, dict[str, Any]] = {
     "mulaw": {"type": "audio/pcmu"},
     "alaw": {"type": "audio/pcma"},
 }
+
+MANUAL = Agent(turn_detection=TurnDetection(mode="manual"))
 
 
 def event(kind: str, **fields: Any) -> str:
@@ -71,11 +73,13 @@ def committed(item_id: str = "user_1") -> str:
     return event("input_audio_buffer.committed", item_id=item_id, previous_item_id=None)
 
 
-def ready(wire: OpenAIWire | None = None, input: AudioFormat = PCM16_24K, output: AudioFormat = PCM16_24K) -> OpenAIWire:
+def ready(
+    wire: OpenAIWire | None = None, input: AudioFormat = PCM16_24K, output: AudioFormat = PCM16_24K, agent: Agent | None = None
+) -> OpenAIWire:
     """A connection whose server has agreed to everything."""
     wire = wire or OpenAIWire()
     wire.receive_untrusted(session_created())
-    wire.session_update(Agent(), input, output)
+    wire.session_update(agent or Agent(), input, output)
     wire.receive_untrusted(session_updated(input, output))
     return wire
 

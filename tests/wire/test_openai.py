@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from typing import Any
 
 import pytest
 from wire import openai_says as says
@@ -25,6 +26,8 @@ from trioaudio import (
     OptionError,
     OutputTranscript,
     OutputTranscriptDelta,
+    RateLimit,
+    RateLimitsUpdated,
     RemoteProtocolError,
     ResponseCreated,
     ResponseDone,
@@ -33,6 +36,8 @@ from trioaudio import (
     SessionError,
     TextDelta,
     TextDone,
+    TurnDetection,
+    Usage,
 )
 from trioaudio.audio import ALAW_8K, MULAW_8K, PCM16_8K, PCM16_24K, AudioFormat, Frame
 from trioaudio.wire._openai_errors import MEANINGS
@@ -119,7 +124,7 @@ def test_a_second_configuration_may_be_refused_and_the_first_goes_on() -> None:
 # ---- what is asked for
 
 
-def configured(options: SessionOptions, agent: Agent | None = None) -> dict[str, object]:
+def configured(options: SessionOptions | None = None, agent: Agent | None = None) -> dict[str, object]:
     wire = OpenAIWire(options)
     wire.receive_untrusted(says.session_created())
     [update] = sent(wire.session_update(agent or Agent("Be kind."), MULAW_8K, PCM16_24K))
@@ -128,7 +133,7 @@ def configured(options: SessionOptions, agent: Agent | None = None) -> dict[str,
 
 
 def test_the_usual_session_says_everything_that_matters() -> None:
-    assert configured(SessionOptions()) == {
+    assert configured() == {
         "type": "realtime",
         "instructions": "Be kind.",
         "output_modalities": ["audio"],
@@ -140,39 +145,78 @@ def test_the_usual_session_says_everything_that_matters() -> None:
             },
             "output": {"format": {"type": "audio/pcm", "rate": 24_000}},
         },
+        "tools": [],
     }
 
 
 def test_manual_turns_are_spelled_null() -> None:
-    assert configured(SessionOptions(turns="manual"))["audio"]["input"]["turn_detection"] is None  # type: ignore[index]
+    assert configured(agent=says.MANUAL)["audio"]["input"]["turn_detection"] is None  # type: ignore[index]
 
 
 def test_transcripts_are_asked_for_unless_the_agent_wants_none() -> None:
-    assert configured(SessionOptions(), Agent(transcribe=False))["audio"]["input"]["transcription"] is None  # type: ignore[index]
+    assert configured(agent=Agent(transcribe=False))["audio"]["input"]["transcription"] is None  # type: ignore[index]
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (SessionOptions(turns="semantic_vad", eagerness="low"), '"type":"semantic_vad","eagerness":"low"'),
-        (SessionOptions(threshold=0.4, prefix_ms=200, silence_ms=700), '"threshold":0.4,"prefix_padding_ms":200,"silence_duration_ms":700'),
-        (SessionOptions(voice="cedar", speed=1.1), '"voice":"cedar","speed":1.1'),
+        (SessionOptions(prefix_ms=200), '"prefix_padding_ms":200'),
+        (SessionOptions(answers=False), '"create_response":false'),
+        (SessionOptions(speed=1.1), '"speed":1.1'),
         (SessionOptions(language="de"), '"language":"de"'),
+        (SessionOptions(transcriber="whisper-1"), '"transcription":{"model":"whisper-1"}'),
         (SessionOptions(noise="far_field"), '"noise_reduction":{"type":"far_field"}'),
         (SessionOptions(output="text"), '"output_modalities":["text"]'),
         (SessionOptions(max_output_tokens=99), '"max_output_tokens":99'),
         (SessionOptions(reasoning="low"), '"reasoning":{"effort":"low"}'),
-        (SessionOptions(interrupts=False), '"interrupt_response":false'),
     ],
 )
 def test_each_option_reaches_the_server(options: SessionOptions, said: str) -> None:
     assert said in json.dumps(configured(options), separators=(",", ":"))
 
 
-@pytest.mark.parametrize("wrong", [{"speed": 2.0}, {"threshold": -0.1}, {"silence_ms": -1}, {"max_output_tokens": 5_000}])
-def test_an_option_out_of_its_range_is_refused_at_once(wrong: dict[str, float]) -> None:
+@pytest.mark.parametrize(
+    ("agent", "said"),
+    [
+        (Agent(voice="cedar"), '"voice":"cedar"'),
+        (Agent(turn_detection=TurnDetection(mode="semantic", eagerness="low")), '"type":"semantic_vad","eagerness":"low"'),
+        (Agent(turn_detection=TurnDetection(threshold=0.4, silence_ms=700.4)), '"threshold":0.4,"silence_duration_ms":700'),
+        (Agent(turn_detection=TurnDetection(interrupt=False)), '"interrupt_response":false'),
+        (Agent(provider_options={"speed": 1.5, "output": "text"}), '"speed":1.5'),
+    ],
+)
+def test_what_an_agent_says_reaches_the_server(agent: Agent, said: str) -> None:
+    assert said in json.dumps(configured(agent=agent), separators=(",", ":"))
+
+
+def look_up(city: str) -> str:
+    """Look up the weather.
+
+    Args:
+        city: where.
+    """
+    return city
+
+
+def test_tools_are_described() -> None:
+    [tool] = configured(agent=Agent(tools=[look_up]))["tools"]  # type: ignore[misc]
+    assert (tool["type"], tool["name"], tool["description"]) == ("function", "look_up", "Look up the weather.")
+    assert tool["parameters"]["properties"]["city"]["type"] == "string"
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"speed": 2.0}, {"prefix_ms": -1}, {"max_output_tokens": 5_000}, {"noise": "loud"}, {"speed": "fast"}, {"answers": "no"}]
+)
+def test_an_option_that_cannot_be_is_refused_at_once(wrong: dict[str, Any]) -> None:
     with pytest.raises(OptionError, match=next(iter(wrong))):
-        SessionOptions(**wrong)  # type: ignore[arg-type]
+        SessionOptions(**wrong)
+    with pytest.raises(OptionError, match=next(iter(wrong))):
+        configured(agent=Agent(provider_options=wrong))
+
+
+def test_an_option_that_nobody_knows_is_refused_with_the_nearest() -> None:
+    with pytest.raises(OptionError, match="did you mean 'speed'"):
+        configured(agent=Agent(provider_options={"sped": 1.0}))
 
 
 # ---- the caller is heard
@@ -197,13 +241,13 @@ def test_every_message_has_an_id_of_its_own() -> None:
 
 
 def test_a_manual_turn_is_committed_and_then_answered() -> None:
-    wire = ready(OpenAIWire(SessionOptions(turns="manual")))
+    wire = ready(agent=says.MANUAL)
     wire.append(Frame.silence(2_400, PCM16_24K))
     assert kinds(wire.commit()) == ["input_audio_buffer.commit", "response.create"]
 
 
 def test_what_is_too_short_for_the_server_is_not_committed() -> None:
-    wire = ready(OpenAIWire(SessionOptions(turns="manual")))
+    wire = ready(agent=says.MANUAL)
     wire.append(Frame.silence(2_399, PCM16_24K))
     assert wire.commit() == []
     assert wire.counts.needless == 1
@@ -247,9 +291,9 @@ def test_an_image_is_shown_with_words() -> None:
     assert [part["type"] for part in item["item"]["content"]] == ["input_text", "input_image"]
 
 
-def test_instructions_for_one_answer_go_with_it() -> None:
-    [create] = sent(ready().respond("Say hello."))
-    assert create["response"] == {"instructions": "Say hello."}
+def test_instructions_for_one_answer_go_beside_those_of_the_agent() -> None:
+    [create] = sent(ready(agent=Agent("Be kind.")).respond("Say hello."))
+    assert create["response"] == {"instructions": "Be kind.\n\nSay hello."}
 
 
 # ---- what is received
@@ -264,7 +308,7 @@ READ: list[tuple[str, list[ModelEvent]]] = [
         says.event("conversation.item.input_audio_transcription.completed", item_id="user_1", transcript="Hello"),
         [InputTranscript("user_1", "Hello")],
     ),
-    (says.response_created(), [ResponseCreated("resp_1")]),
+    (says.response_created(), [ResponseCreated("resp_1", requested=False)]),
     (says.audio(240), [AudioDelta("item_1", Frame.silence(240, PCM16_24K), "resp_1")]),
     (says.audio(0), []),
     (says.audio_done(), [AudioDone("item_1")]),
@@ -274,6 +318,14 @@ READ: list[tuple[str, list[ModelEvent]]] = [
     (says.event("response.output_text.done", item_id="item_1", text="Hi!"), [TextDone("item_1", "Hi!")]),
     (says.event("conversation.item.truncated", item_id="item_1", content_index=0, audio_end_ms=120), [ItemTruncated("item_1", 120)]),
     (says.response_done(), [ResponseDone("resp_1")]),
+    (
+        says.response_done(usage={"input_tokens": 7, "output_tokens": 5, "input_token_details": {"cached_tokens": 2}}),
+        [ResponseDone("resp_1", usage=Usage(input_tokens=7, output_tokens=5, cached_tokens=2))],
+    ),
+    (
+        says.event("rate_limits.updated", rate_limits=[{"name": "tokens", "limit": 9, "remaining": 8, "reset_seconds": 0.5}]),
+        [RateLimitsUpdated((RateLimit("tokens", 9, 8, 0.5),))],
+    ),
     (says.response_done("resp_1", "cancelled", "client_cancelled"), [ResponseDone("resp_1", "cancelled")]),
     (
         says.response_done("resp_1", "cancelled", "turn_detected"),
@@ -346,7 +398,10 @@ def test_words_that_never_come_whole_are_put_together() -> None:
 def test_a_response_that_never_ended_ends_when_the_next_begins() -> None:
     wire = ready()
     wire.receive_untrusted(says.response_created("resp_1"))
-    assert wire.receive_untrusted(says.response_created("resp_2")) == [ResponseDone("resp_1", "incomplete"), ResponseCreated("resp_2")]
+    assert wire.receive_untrusted(says.response_created("resp_2")) == [
+        ResponseDone("resp_1", "incomplete"),
+        ResponseCreated("resp_2", requested=False),
+    ]
 
 
 def test_a_response_that_is_announced_twice_begins_once() -> None:
@@ -412,9 +467,9 @@ def test_words_that_could_not_be_written_down_are_an_error_of_their_own() -> Non
 # ---- barge-in
 
 
-def speaking(options: SessionOptions | None = None) -> OpenAIWire:
+def speaking(agent: Agent | None = None) -> OpenAIWire:
     """A server in the midst of an answer, 100 ms of which were received."""
-    wire = ready(OpenAIWire(options))
+    wire = ready(agent=agent)
     wire.receive_untrusted(says.response_created())
     wire.receive_untrusted(says.audio(2_400))
     return wire
@@ -448,7 +503,7 @@ def test_a_server_that_stops_by_itself_is_not_told_to() -> None:
 
 
 def test_a_server_that_does_not_is() -> None:
-    wire = speaking(SessionOptions(interrupts=False))
+    wire = speaking(Agent(turn_detection=TurnDetection(interrupt=False)))
     wire.receive_untrusted(says.speech_started())
     assert kinds(wire.cancel()) == ["response.cancel"]
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from wire import openai_says as says
 from wire.openai_says import kinds, ready, sent
 
-from trioaudio import LocalProtocolError
+from trioaudio import LocalProtocolError, ResponseCreated, ResponseDone, SessionError
+from trioaudio.audio import PCM16_24K, Frame
 from trioaudio.wire.openai import OpenAIWire, SessionOptions
 
 
@@ -183,3 +184,28 @@ def test_however_messages_cross_every_request_is_answered_once(steps: list[str])
     assert sorted(server.answered, key=int) == [str(number) for number in range(1, asked + 1)]
     assert wire.counts.races == server.refused
     assert not wire.responding
+
+
+def test_it_is_known_whether_an_answer_was_asked_for() -> None:
+    wire = ready()
+    wire.respond()
+    assert wire.receive_untrusted(says.response_created("resp_1")) == [ResponseCreated("resp_1", requested=True)]
+    wire.receive_untrusted(says.response_done("resp_1"))
+    assert wire.receive_untrusted(says.response_created("resp_2")) == [ResponseCreated("resp_2", requested=False)]
+
+
+def test_an_answer_to_a_commit_was_not_asked_for_in_so_many_words() -> None:
+    wire = ready(agent=says.MANUAL)
+    wire.append(Frame.silence(4_800, PCM16_24K))
+    wire.commit()
+    assert wire.receive_untrusted(says.response_created("resp_1")) == [ResponseCreated("resp_1", requested=False)]
+
+
+def test_whoever_waits_for_an_answer_that_was_refused_learns_that_it_will_not_come() -> None:
+    wire = ready()
+    [create] = sent(wire.respond("x"))
+    error, created, done = wire.receive_untrusted(says.error("invalid_value", answers=create["event_id"]))
+    assert error == SessionError("invalid_value", "no")
+    assert isinstance(created, ResponseCreated)
+    assert created.requested
+    assert done == ResponseDone(created.response_id, "failed")

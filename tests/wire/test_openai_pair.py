@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wire.openai_emulated import speech
+from wire.openai_says import MANUAL
 
 from trioaudio import (
     Agent,
@@ -25,15 +26,18 @@ from trioaudio import (
     ModelEvent,
     OutputTranscript,
     OutputTranscriptDelta,
+    RateLimitsUpdated,
     ResponseCreated,
     ResponseDone,
     ResponseInterrupted,
     SessionCreated,
     SessionError,
+    ToolCall,
+    TurnDetection,
 )
 from trioaudio.audio import ALAW_8K, MULAW_8K, PCM16_24K, AudioFormat, Frame
-from trioaudio.wire.openai import OpenAIWire, SessionOptions
-from trioaudio.wire.openai_server import OpenAIServer, Question, Reply, ServerOptions
+from trioaudio.wire.openai import OpenAIWire
+from trioaudio.wire.openai_server import Call, OpenAIServer, Question, Reply, ServerOptions
 
 BETA = {"beta_names": True, "extras": True, "omit": frozenset({"conversation.item.done", "response.content_part.added"})}
 
@@ -45,8 +49,8 @@ def long_reply(question: Question) -> Reply:
 class Pair:
     """A client and a server with ``delay`` seconds of wire between them, and a caller who hears what arrives, in real time."""
 
-    def __init__(self, answer: Any = None, client: SessionOptions | None = None, *, delay: float = 0.0, **server: Any) -> None:
-        self.wire, self.server = OpenAIWire(client), OpenAIServer(answer, ServerOptions(**server))
+    def __init__(self, answer: Any = None, *, delay: float = 0.0, **server: Any) -> None:
+        self.wire, self.server = OpenAIWire(), OpenAIServer(answer, ServerOptions(**server))
         self.events: list[ModelEvent] = []
         self.now, self.delay = 0.0, delay
         self.truncated: dict[str, int] = {}
@@ -130,7 +134,7 @@ def in_order(events: list[ModelEvent]) -> list[type[ModelEvent]]:
 
 TURN = [
     SessionCreated, InputSpeechStarted, InputSpeechStopped, InputCommitted, InputTranscriptDelta, InputTranscript, ResponseCreated,
-    OutputTranscriptDelta, AudioDelta, AudioDone, OutputTranscript, ResponseDone,
+    OutputTranscriptDelta, AudioDelta, AudioDone, OutputTranscript, ResponseDone, RateLimitsUpdated,
 ]  # fmt: skip
 
 
@@ -188,12 +192,29 @@ def test_the_server_that_stops_by_itself_is_left_to_it() -> None:
 
 
 def test_a_manual_turn_is_answered() -> None:
-    pair = Pair(None, SessionOptions(turns="manual")).open()
+    pair = Pair().open(agent=MANUAL)
     pair.speak(speech())
     pair.send(pair.wire.commit())
     pair.wait(5.0)
     assert in_order(pair.events)[1:4] == [InputCommitted, InputTranscriptDelta, InputTranscript]
     assert any(isinstance(event, ResponseDone) for event in pair.events)
+    assert pair.server.errors == []
+
+
+def test_tools_are_called_and_their_results_answered() -> None:
+    def answer(question: Question) -> Reply:
+        return Reply(f"It is {question.results}.") if question.results else Reply(calls=(Call("look_up", '{"a":1}'), Call("look_up", "{}")))
+
+    pair = Pair(answer).open()
+    pair.send(pair.wire.respond())
+    pair.wait(1.0)
+    calls = [event for event in pair.events if isinstance(event, ToolCall)]
+    assert [(call.tool, call.arguments) for call in calls] == [("look_up", '{"a":1}'), ("look_up", "{}")]
+    for call in calls:
+        pair.send(pair.wire.tool_result(call.call_id, "42"))
+    pair.send(pair.wire.respond())
+    pair.wait(5.0)
+    assert [event.text for event in pair.events if isinstance(event, OutputTranscript)] == ["It is ('42', '42')."]
     assert pair.server.errors == []
 
 
@@ -223,13 +244,14 @@ RACES = {"response_cancel_not_active", "conversation_already_has_active_response
 @given(
     st.lists(st.tuples(ACTIONS, st.floats(0, 1.5)), max_size=8),
     st.sampled_from([0.0, 0.04, 0.4]),
-    st.sampled_from(["server_vad", "manual"]),
+    st.sampled_from(["server", "semantic", "manual"]),
     st.booleans(),
 )
 def test_whatever_an_app_does_the_server_finds_no_fault_and_answers_everything(
     actions: list[tuple[str, float]], delay: float, turns: Any, interrupts: bool
 ) -> None:
-    pair = Pair(long_reply, SessionOptions(turns=turns, interrupts=interrupts), delay=delay).open()
+    agent = Agent(turn_detection=TurnDetection(mode=turns, interrupt=interrupts))
+    pair = Pair(long_reply, delay=delay).open(agent=agent)
     asked = 0
     for action, pause in actions:
         match action:
@@ -243,7 +265,7 @@ def test_whatever_an_app_does_the_server_finds_no_fault_and_answers_everything(
             case "commit":
                 pair.send(pair.wire.commit())
             case "update":
-                pair.send(pair.wire.session_update(Agent("new"), PCM16_24K, PCM16_24K))
+                pair.send(pair.wire.session_update(agent, PCM16_24K, PCM16_24K))
             case "speak":
                 pair.speak(speech().cut(12_000, 96_000))
         pair.wait(pause)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pytest
 from hypothesis import given
@@ -16,7 +16,7 @@ from wire import openai_says as says
 from wire.openai_emulated import Emulated, speech
 from wire.openai_says import ready
 
-from trioaudio import Agent
+from trioaudio import Agent, TurnDetection
 from trioaudio.audio import ALAW_8K, MULAW_8K, PCM16_24K, AudioFormat, Frame
 from trioaudio.wire.openai import OpenAIWire, SessionOptions
 from trioaudio.wire.openai_server import Call, Question, Reply
@@ -30,20 +30,41 @@ CLIENT = pydantic.TypeAdapter(Annotated[realtime.RealtimeClientEvent, pydantic.F
 
 options = st.builds(
     SessionOptions,
-    voice=st.none() | st.sampled_from(["marin", "cedar"]),
-    turns=st.sampled_from(["server_vad", "semantic_vad", "manual"]),
-    threshold=st.none() | st.floats(0, 1),
-    prefix_ms=st.none() | st.integers(0, 1_000),
-    silence_ms=st.none() | st.integers(0, 1_000),
-    eagerness=st.none() | st.sampled_from(["low", "medium", "high", "auto"]),
     answers=st.booleans(),
-    interrupts=st.booleans(),
+    prefix_ms=st.none() | st.integers(0, 1_000),
     language=st.none() | st.just("de"),
     noise=st.none() | st.sampled_from(["near_field", "far_field"]),
     output=st.sampled_from(["audio", "text"]),
     speed=st.none() | st.floats(0.25, 1.5),
     max_output_tokens=st.none() | st.integers(1, 4_096),
     reasoning=st.none() | st.sampled_from(["minimal", "low", "medium", "high"]),
+)
+turns = st.builds(
+    TurnDetection,
+    mode=st.sampled_from(["server", "semantic", "manual"]),
+    silence_ms=st.none() | st.floats(1, 5_000),
+    threshold=st.none() | st.floats(0, 1),
+    eagerness=st.none() | st.sampled_from(["low", "medium", "high", "auto"]),
+    interrupt=st.booleans(),
+)
+
+
+def book(day: Literal["today", "tomorrow"], people: int = 2, notes: list[str] | None = None) -> str:
+    """Book a table.
+
+    Args:
+        day: when.
+    """
+    return f"{day} {people} {notes}"
+
+
+agents = st.builds(
+    Agent,
+    st.text(max_size=50),
+    transcribe=st.booleans(),
+    voice=st.none() | st.sampled_from(["marin", "cedar"]),
+    turn_detection=turns,
+    tools=st.sampled_from([(), (book,)]),
 )
 
 
@@ -60,22 +81,25 @@ def valid(*messages: str) -> list[dict[str, Any]]:
     return read
 
 
-@given(options, st.text(max_size=50), st.booleans(), st.sampled_from(FORMATS), st.sampled_from(FORMATS))
-def test_every_configuration_is_valid(
-    options: SessionOptions, instructions: str, transcribe: bool, input: AudioFormat, output: AudioFormat
+@given(options, agents, st.sampled_from(FORMATS), st.sampled_from(FORMATS))
+def test_every_configuration_is_valid_and_the_emulated_server_takes_it(
+    options: SessionOptions, agent: Agent, input: AudioFormat, output: AudioFormat
 ) -> None:
     wire = OpenAIWire(options)
     wire.receive_untrusted(says.session_created())
-    [update] = valid(*wire.session_update(Agent(instructions, transcribe=transcribe), input, output))
+    [update] = valid(*wire.session_update(agent, input, output))
     for direction in ("input", "output"):
         format = update["session"]["audio"][direction]["format"]
         assert ("rate" in format) == (format["type"] == "audio/pcm")
     assert len(update["session"]["output_modalities"]) == 1
+    [updated] = Emulated().open().hand(json.dumps(update))
+    wire.receive_untrusted(json.dumps(updated))
+    assert wire.phase == "ready"
 
 
 @given(st.binary(max_size=400), st.sampled_from(FORMATS), st.text(min_size=1, max_size=20))
 def test_everything_that_is_said_in_a_call_is_valid(audio: bytes, format: AudioFormat, words: str) -> None:
-    wire = ready(OpenAIWire(SessionOptions(turns="manual")), input=format)
+    wire = ready(input=format, agent=says.MANUAL)
     whole = audio[: len(audio) - len(audio) % format.sample_bytes]
     valid(wire.append(Frame(whole, format)), wire.append(Frame.silence(format.rate, format)))
     valid(*wire.commit(), *wire.clear())
@@ -83,6 +107,9 @@ def test_everything_that_is_said_in_a_call_is_valid(audio: bytes, format: AudioF
     wire.receive_untrusted(says.audio(2_400))
     assert len(valid(*wire.truncate("item_1", 1_000))) == 1
     wire.receive_untrusted(says.response_done())
+    call = {"id": "f", "type": "function_call", "status": "completed", "call_id": "call_1", "name": "look_up", "arguments": "{}"}
+    wire.receive_untrusted(says.event("response.output_item.done", item=call))
+    assert len(valid(*wire.tool_result("call_1", words))) == 1
     valid(*wire.send_text(words), *wire.send_image("data:image/png;base64,AAAA", words))
     wire.receive_untrusted(says.response_created("resp_2"))
     assert len(valid(*wire.cancel())) == 1

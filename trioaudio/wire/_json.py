@@ -22,6 +22,8 @@ MAX_NAME = 512
 """The longest id that is read, in characters: ids are remembered."""
 MAX_COUNT = 1_000
 """The highest index that is read: what is counted by it is remembered too."""
+MAX_TOKENS = 10**15
+"""The most that is counted of anything."""
 MAX_TEXT = 1_000_000
 """The longest text that is passed on, in characters; nobody speaks that long."""
 
@@ -97,13 +99,13 @@ def number_or_none(message: Message, key: str) -> float | None:
     return value
 
 
-def count(message: Message, key: str) -> int:
-    """The small whole number under ``key``; 0 where it is absent or null."""
+def count(message: Message, key: str, most: int = MAX_COUNT) -> int:
+    """The whole number from 0 to ``most`` under ``key``; 0 where it is absent or null."""
     value = message.get(key)
     if value is None:
         return 0
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_COUNT:
-        raise _wrong(key, f"a whole number from 0 to {MAX_COUNT}", value)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
+        raise _wrong(key, f"a whole number from 0 to {most}", value)
     return value
 
 

@@ -6,8 +6,7 @@ It keeps the ledger of received audio, and knows which answers are over for us: 
 from __future__ import annotations
 
 import binascii
-from collections import OrderedDict
-from typing import Literal, TypeAlias, TypeVar
+from typing import Literal, TypeAlias
 
 from .._errors import FormatError, RemoteProtocolError
 from .._model_events import (
@@ -29,21 +28,11 @@ from ._json import MAX_TEXT, Message, count, name_or_none, number_or_none, part,
 from ._openai_errors import error_untrusted
 from ._openai_gate import ResponseGate
 from ._openai_ledger import AudioLedger, Cut
+from ._openai_memory import Remembered
+from ._openai_tools import CallReader
+from ._openai_usage import usage_untrusted
 
 Status: TypeAlias = Literal["completed", "interrupted", "cancelled", "failed", "incomplete"]
-Value = TypeVar("Value")
-
-REMEMBERED = 64
-"""Responses and items whose small print is remembered, of each kind."""
-
-
-class Remembered(OrderedDict[str, Value]):
-    """The last few things by id; older ones are forgotten."""
-
-    def __setitem__(self, key: str, value: Value) -> None:
-        super().__setitem__(key, value)
-        if len(self) > REMEMBERED:
-            self.popitem(last=False)
 
 
 class AnswerReader:
@@ -58,6 +47,7 @@ class AnswerReader:
         self._items: Remembered[str] = Remembered()
         self._words: Remembered[str] = Remembered()
         self._odd: Remembered[bytes] = Remembered()
+        self._calls = CallReader()
         self._unnamed = 0
 
     def silence(self, response_id: str) -> bool:
@@ -76,9 +66,9 @@ class AnswerReader:
         response_id = name_or_none(part(message, "response"), "id") or self._a_name()
         if response_id == replaced:
             return []
-        self._gate.created(response_id)
+        asked = self._gate.created(response_id)
         ended: list[ModelEvent] = [ResponseDone(replaced, "incomplete")] if replaced is not None else []
-        return [*ended, ResponseCreated(response_id)]
+        return [*ended, ResponseCreated(response_id, asked)]
 
     def response_done(self, message: Message) -> list[ModelEvent]:
         """A response is over, however it ended."""
@@ -88,8 +78,10 @@ class AnswerReader:
         for item in parts(response, "output"):
             self._ledger.complete(name_or_none(item, "id") or "")
         status = _status(response)
+        calls = self._calls.response_done(response, response_id, completed=status == "completed")
         interrupted: list[ModelEvent] = [ResponseInterrupted(response_id)] if status == "interrupted" else []
-        return [*interrupted, *(_failure(response) if status == "failed" else ()), ResponseDone(response_id, status)]
+        failed = _failure(response) if status == "failed" else []
+        return [*calls, *interrupted, *failed, ResponseDone(response_id, status, usage_untrusted(response))]
 
     def item_added(self, message: Message) -> list[ModelEvent]:
         """An item joins a response: what follows without an id is about it."""
@@ -97,6 +89,19 @@ class AnswerReader:
         if item_id is not None:
             self._items[self._response_of(message)] = item_id
         return []
+
+    def item_done(self, message: Message) -> list[ModelEvent]:
+        """An item is done; if it is the call of a tool that was not cut short, this is the call."""
+        return self._calls.item_done(part(message, "item"), self._response_of(message))
+
+    def arguments_done(self, message: Message) -> list[ModelEvent]:
+        """The arguments of a call are known, and not yet whether it is meant."""
+        self._calls.announced(message, self._response_of(message))
+        return []
+
+    def answered(self, call_id: str) -> bool:
+        """As `CallReader.answered`."""
+        return self._calls.answered(call_id)
 
     def audio(self, message: Message) -> list[ModelEvent]:
         """A piece of audio; none if it is late or empty."""

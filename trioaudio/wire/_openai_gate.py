@@ -29,9 +29,12 @@ REMEMBERED = 8
 """Requests whose refusal may still arrive."""
 
 
-class _Sent(NamedTuple):
-    event_id: str
+class Request(NamedTuple):
+    """A response that somebody wants: its parameters, and whether the app asked for it in so many words; once sent, the id it has."""
+
     wanted: Message
+    asked: bool
+    event_id: str = ""
 
 
 class ResponseGate:
@@ -42,8 +45,8 @@ class ResponseGate:
         self.state: Literal["free", "requested", "active"] = "free"
         self.response_id: str | None = None
         """The response that is being made; None too while it is not known."""
-        self._owed: deque[Message] = deque()
-        self._sent: deque[_Sent] = deque(maxlen=REMEMBERED)
+        self._owed: deque[Request] = deque()
+        self._sent: deque[Request] = deque(maxlen=REMEMBERED)
         self._listening = self._expecting = False
 
     @property
@@ -51,7 +54,7 @@ class ResponseGate:
         """Requests that wait."""
         return len(self._owed)
 
-    def ask(self, wanted: Message) -> None:
+    def ask(self, wanted: Message, *, asked: bool = True) -> None:
         """Owe a response with these parameters.
 
         Raises:
@@ -59,13 +62,13 @@ class ResponseGate:
         """
         if len(self._owed) >= MAX_OWED:
             raise LocalProtocolError(f"{MAX_OWED} responses are asked for and wait their turn; let the model answer first")
-        self._owed.append(wanted)
+        self._owed.append(Request(wanted, asked))
 
     def release(self) -> list[Message]:
         """The request whose turn it is, if one is."""
         if self.state != "free" or self._listening or self._expecting or not self._owed:
             return []
-        sent = _Sent(self._new_id(), self._owed.popleft())
+        sent = self._owed.popleft()._replace(event_id=self._new_id())
         self._sent.append(sent)
         self.state = "requested"
         parameters = {"response": sent.wanted} if sent.wanted else {}
@@ -83,9 +86,11 @@ class ResponseGate:
         """The server will not answer by itself after all, or is not known to."""
         self._listening = self._expecting = False
 
-    def created(self, response_id: str | None) -> None:
-        """A response has begun, whoever asked for it; one that never ended ends now."""
+    def created(self, response_id: str | None) -> bool:
+        """A response has begun, and one that never ended ends now; whether it is likely to be one that was asked for."""
+        asked = self.state == "requested" and self._sent[-1].asked
         self.state, self.response_id, self._expecting = "active", response_id, False
+        return asked
 
     def done(self, response_id: str | None) -> bool:
         """A response is over; whether it was the one at the gate."""
@@ -95,20 +100,20 @@ class ResponseGate:
         self.state, self.response_id = "free", None
         return True
 
-    def refused(self, error: WireError) -> bool:
-        """The server reports an error; whether it refuses a request of ours."""
+    def refused(self, error: WireError) -> Request | None:
+        """The server reports an error; the request of ours that it refuses, if it does. One that met another response is owed again."""
         sent = self._refused_by(error)
         if sent is None:
-            return False
+            return None
         is_last = sent is self._sent[-1]
         self._sent.remove(sent)
         if error.code == ALREADY_ACTIVE:
-            self._owed.appendleft(sent.wanted)
+            self._owed.appendleft(sent)
         if is_last and self.state == "requested":
             self.state = "active" if error.code == ALREADY_ACTIVE else "free"
-        return True
+        return sent
 
-    def _refused_by(self, error: WireError) -> _Sent | None:
+    def _refused_by(self, error: WireError) -> Request | None:
         """Where the server does not say which message it refuses, it is ours if it can be: a gate that stays shut is worse."""
         if error.event_id is not None:
             return next((sent for sent in self._sent if sent.event_id == error.event_id), None)

@@ -18,10 +18,7 @@ BETA_NAMES: dict[str, str] = {
 
 UNUSED_EVENTS = frozenset({
     "conversation.created",
-    "response.output_item.done",
     "response.function_call_arguments.delta",
-    "response.function_call_arguments.done",
-    "rate_limits.updated",
     "input_audio_buffer.cleared",
     "conversation.item.added",
     "conversation.item.done",

@@ -8,76 +8,91 @@ Source: OpenAI API reference, ``session.update`` of the Realtime API, read 2026-
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from types import NoneType
+from typing import Any, Literal, TypeAlias, cast, get_args
 
-from .._agent import Agent
+from .._agent import Agent, TurnDetection
 from .._errors import OptionError, RemoteProtocolError
+from .._spelling import suggest
 from ..audio import AudioFormat
 from ._json import Message
 from ._openai_formats import format_untrusted, written_format
+from ._openai_tools import written_tools
 
-Turns: TypeAlias = Literal["server_vad", "semantic_vad", "manual"]
-"""Who decides when the caller is done: the server by level, the server by meaning, or the app, which commits."""
-Eagerness: TypeAlias = Literal["low", "medium", "high", "auto"]
 Noise: TypeAlias = Literal["near_field", "far_field"]
-
-SPEED = (0.25, 1.5)
-THRESHOLD = (0.0, 1.0)
+Effort: TypeAlias = Literal["minimal", "low", "medium", "high"]
+Output: TypeAlias = Literal["audio", "text"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionOptions:
-    """How a session is to be, beyond what its agent says; what is None is left to the server.
+    """How a session is to be, beyond what any agent says; what is None is left to the server.
 
     Args:
-        voice: its name; it cannot be changed once the model has spoken.
-        turns: who decides when the caller is done.
-        threshold: how loud speech is, 0 to 1 (``server_vad``).
-        prefix_ms: what from before the start of speech belongs to it, in milliseconds (``server_vad``).
-        silence_ms: silence that ends an utterance, in milliseconds (``server_vad``).
-        eagerness: how soon a pause is an end (``semantic_vad``).
         answers: the server answers each utterance by itself.
-        interrupts: the server stops an answer when the caller begins to speak.
+        prefix_ms: what from before the start of speech belongs to it, in milliseconds (turn detection ``server``).
         transcriber: the model that writes down what the caller says, where the agent wants it.
         language: the caller's language for that, as ISO 639-1.
         noise: noise reduction for a microphone near or far.
         output: the model answers in speech (with its words) or in text alone.
         speed: how fast it speaks, 0.25 to 1.5.
-        max_output_tokens: the longest answer, in tokens.
+        max_output_tokens: the longest answer, 1 to 4096 tokens.
         reasoning: effort of models that reason.
 
     Raises:
         OptionError: a value is out of its range.
     """
 
-    voice: str | None = None
-    turns: Turns = "server_vad"
-    threshold: float | None = None
-    prefix_ms: int | None = None
-    silence_ms: int | None = None
-    eagerness: Eagerness | None = None
     answers: bool = True
-    interrupts: bool = True
+    prefix_ms: int | None = None
     transcriber: str = "gpt-4o-mini-transcribe"
     language: str | None = None
     noise: Noise | None = None
-    output: Literal["audio", "text"] = "audio"
+    output: Output = "audio"
     speed: float | None = None
     max_output_tokens: int | None = None
-    reasoning: Literal["minimal", "low", "medium", "high"] | None = None
+    reasoning: Effort | None = None
 
     def __post_init__(self) -> None:
-        _within("speed", self.speed, *SPEED)
-        _within("threshold", self.threshold, *THRESHOLD)
-        _within("prefix_ms", self.prefix_ms, 0, 10_000)
-        _within("silence_ms", self.silence_ms, 0, 10_000)
-        _within("max_output_tokens", self.max_output_tokens, 1, 4096)
+        _require_kind("answers", self.answers, bool)
+        _require_range("prefix_ms", self.prefix_ms, 0, 10_000, whole=True)
+        _require_kind("transcriber", self.transcriber, str)
+        _require_kind("language", self.language, (str, NoneType))
+        _require_choice("noise", self.noise, (None, *get_args(Noise)))
+        _require_choice("output", self.output, get_args(Output))
+        _require_range("speed", self.speed, 0.25, 1.5)
+        _require_range("max_output_tokens", self.max_output_tokens, 1, 4_096, whole=True)
+        _require_choice("reasoning", self.reasoning, (None, *get_args(Effort)))
+
+    def overridden(self, options: Mapping[str, object]) -> SessionOptions:
+        """The same with some values changed, as `Agent.provider_options` has them.
+
+        Raises:
+            OptionError: a name is unknown, or a value out of its range.
+        """
+        known = [each.name for each in fields(self)]
+        for name in options:
+            if name not in known:
+                raise OptionError(f"openai has no option {name!r}{suggest(name, known)} (there are {', '.join(known)})")
+        return replace(self, **options)  # type: ignore[arg-type]  # checked by `__post_init__`
 
 
-def _within(name: str, value: float | None, least: float, most: float) -> None:
-    if value is not None and not least <= value <= most:
-        raise OptionError(f"openai: {name}={value} is out of its range, {least} to {most}")
+def _require_kind(name: str, value: object, kind: type | tuple[type, ...]) -> None:
+    if not isinstance(value, kind):
+        raise OptionError(f"openai: {name}={value!r} is of type {type(value).__name__}, which cannot be")
+
+
+def _require_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
+    if value not in choices:
+        raise OptionError(f"openai: {name}={value!r} is none of {', '.join(map(str, choices))}")
+
+
+def _require_range(name: str, value: object, least: float, most: float, *, whole: bool = False) -> None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and (isinstance(value, int) or not whole)
+    if value is not None and not (is_number and least <= cast(float, value) <= most):
+        raise OptionError(f"openai: {name}={value!r} is not {'a whole number' if whole else 'a number'} from {least} to {most}")
 
 
 def session_object(agent: Agent, input_format: AudioFormat, output_format: AudioFormat, options: SessionOptions) -> Message:
@@ -90,14 +105,15 @@ def session_object(agent: Agent, input_format: AudioFormat, output_format: Audio
         "type": "realtime",
         "instructions": agent.instructions,
         "output_modalities": [options.output],
+        "tools": written_tools(agent.tools),
         "audio": {
             "input": {
                 "format": written_format(input_format),
                 "transcription": _transcription(options) if agent.transcribe else None,
-                "turn_detection": _turn_detection(options),
+                "turn_detection": _turn_detection(agent.turn_detection, options),
                 **_given(noise_reduction=options.noise and {"type": options.noise}),
             },
-            "output": {"format": written_format(output_format), **_given(voice=options.voice, speed=options.speed)},
+            "output": {"format": written_format(output_format), **_given(voice=agent.voice, speed=options.speed)},
         },
         **_given(
             max_output_tokens=options.max_output_tokens,
@@ -110,15 +126,16 @@ def _transcription(options: SessionOptions) -> Message:
     return {"model": options.transcriber, **_given(language=options.language)}
 
 
-def _turn_detection(options: SessionOptions) -> Message | None:
+def _turn_detection(turns: TurnDetection, options: SessionOptions) -> Message | None:
     """Null is the only spelling of manual turns that servers accept."""
-    acts = {"create_response": options.answers, "interrupt_response": options.interrupts}
-    match options.turns:
-        case "server_vad":
-            tuned = _given(threshold=options.threshold, prefix_padding_ms=options.prefix_ms, silence_duration_ms=options.silence_ms)
+    acts = {"create_response": options.answers, "interrupt_response": turns.interrupt}
+    match turns.mode:
+        case "server":
+            silence = None if turns.silence_ms is None else round(turns.silence_ms)
+            tuned = _given(threshold=turns.threshold, prefix_padding_ms=options.prefix_ms, silence_duration_ms=silence)
             return {"type": "server_vad", **tuned, **acts}
-        case "semantic_vad":
-            return {"type": "semantic_vad", **_given(eagerness=options.eagerness), **acts}
+        case "semantic":
+            return {"type": "semantic_vad", **_given(eagerness=turns.eagerness), **acts}
         case "manual":
             return None
 

@@ -30,16 +30,22 @@ from .._model_events import (
     InputTranscript,
     InputTranscriptDelta,
     ModelEvent,
+    RateLimitsUpdated,
+    ResponseCreated,
+    ResponseDone,
     SessionCreated,
     SessionError,
 )
 from ..audio import PCM16_24K, AudioFormat, Frame
 from ._json import Message, name_or_none, number_or_none, object_untrusted, part, text, written
-from ._openai_answer import AnswerReader, Remembered
+from ._openai_answer import AnswerReader
 from ._openai_errors import WireError, error_untrusted
 from ._openai_gate import ResponseGate
+from ._openai_memory import Remembered
 from ._openai_names import BETA_NAMES, UNUSED_EVENTS
-from ._openai_session import SessionOptions, expect_formats, session_object
+from ._openai_session import SessionOptions as SessionOptions
+from ._openai_session import expect_formats, session_object
+from ._openai_usage import limits_untrusted
 
 Phase: TypeAlias = Literal["connecting", "created", "configuring", "ready", "refused"]
 
@@ -74,6 +80,7 @@ class OpenAIWire:
         self.expires_at: float | None = None
         """When the server will end the session, in seconds of the epoch, if it says so."""
         self._ids = itertools.count(1)
+        self._agent = Agent()
         self._gate = ResponseGate(self._new_id)
         self._input_format = self._output_format = PCM16_24K
         self._answer = AnswerReader(PCM16_24K, self._gate)
@@ -100,11 +107,13 @@ class OpenAIWire:
 
         Raises:
             FormatError: the protocol does not know a format.
-            LocalProtocolError: the server has not said yet that the session exists, or another update is under way.
+            OptionError: the agent has provider options that there are not.
+            LocalProtocolError: the server has not said yet that the session exists, or its configuration is under way.
         """
         if self.phase not in ("created", "ready"):
             raise LocalProtocolError(f"a session is configured once it has been created; this one is {self.phase}")
-        session = session_object(agent, input_format, output_format, self.options)
+        session = session_object(agent, input_format, output_format, self.options.overridden(agent.provider_options))
+        self._agent = agent
         if self.phase == "created":
             self._input_format, self._output_format = input_format, output_format
             self._answer = AnswerReader(output_format, self._gate)
@@ -133,8 +142,9 @@ class OpenAIWire:
             return self._spared()
         self._uncommitted = 0
         message = self._message("input_audio_buffer.commit")
-        if self.options.turns == "manual":
-            return [message, *self.respond()]
+        if self._agent.turn_detection.mode == "manual":
+            self._gate.ask({}, asked=False)
+            return [message, *self.owed()]
         self._commits = True
         return [message]
 
@@ -144,12 +154,13 @@ class OpenAIWire:
         return [self._message("input_audio_buffer.clear")]
 
     def respond(self, instructions: str | None = None) -> list[str]:
-        """Let the model answer, now or when its turn comes; ``instructions`` replace the agent's for this one answer.
+        """Let the model answer, now or when its turn comes; ``instructions`` are for this one answer, beside the agent's own.
 
         Raises:
             LocalProtocolError: too many answers are waited for already.
         """
-        self._gate.ask({} if instructions is None else {"instructions": instructions})
+        both = "\n\n".join(filter(None, (self._agent.instructions, instructions)))  # the server would take one for the other
+        self._gate.ask({} if instructions is None else {"instructions": both})
         return self.owed()
 
     def send_text(self, words: str, *, answer: bool = True) -> list[str]:
@@ -161,6 +172,12 @@ class OpenAIWire:
         """Show the model an image (a ``data:`` URI of PNG or JPEG), with words about it; nothing is answered yet."""
         said = [{"type": "input_text", "text": words}] if words else []
         return [self._user_item([*said, {"type": "input_image", "image_url": data_uri}])]
+
+    def tool_result(self, call_id: str, output: str) -> list[str]:
+        """What came of a call; nothing is sent for one that is unknown or has its result. Nothing is answered yet."""
+        if not self._answer.answered(call_id):
+            return self._spared()
+        return [self._message("conversation.item.create", item={"type": "function_call_output", "call_id": call_id, "output": output})]
 
     def cancel(self) -> list[str]:
         """Stop the answer that is being made; nothing is sent if none is, or if it is being stopped already."""
@@ -237,7 +254,9 @@ class OpenAIWire:
 
     def _error(self, message: Message) -> list[ModelEvent]:
         error = error_untrusted(message)
-        if not self._gate.refused(error):
+        was_free = self._gate.state == "free"
+        request = self._gate.refused(error)
+        if request is None:
             self._gate.nothing_expected()
         self._commits = self._commits and error.code != "input_audio_buffer_commit_empty"
         if self.phase == "connecting" or (self.phase == "configuring" and error.event_id in (None, self._update_id)):
@@ -245,7 +264,13 @@ class OpenAIWire:
         elif error.meaning == "race":
             self._races += 1
             return []
-        return [SessionError(error.code, error.message)]
+        failed = self._failed() if request and request.asked and self._gate.state == "free" and not was_free else []
+        return [SessionError(error.code, error.message), *failed]
+
+    def _failed(self) -> list[ModelEvent]:
+        """An answer that was asked for and refused: whoever waits for it learns that it will not come."""
+        response_id = f"refused_{self._new_id()}"
+        return [ResponseCreated(response_id, requested=True), ResponseDone(response_id, "failed")]
 
     def _response_created(self, message: Message) -> list[ModelEvent]:
         events = self._answer.response_created(message)
@@ -257,7 +282,7 @@ class OpenAIWire:
     def _speech_started(self, message: Message) -> list[ModelEvent]:
         """The server stops its answer itself, if that was agreed; what it had sent before is late already."""
         self._gate.speech_started()
-        if self.options.interrupts and self._gate.response_id is not None:
+        if self._agent.turn_detection.interrupt and self._gate.response_id is not None:
             self._answer.silence(self._gate.response_id)
         return [InputSpeechStarted(number_or_none(message, "audio_start_ms"), name_or_none(message, "item_id"))]
 
@@ -272,7 +297,7 @@ class OpenAIWire:
         if self._commits and item_id not in self._stopped:
             self._commits = False
             self._gate.speech_stopped(answered=False)
-            self._gate.ask({})
+            self._gate.ask({}, asked=False)
         self._uncommitted = 0
         return [InputCommitted(item_id)]
 
@@ -288,10 +313,15 @@ class OpenAIWire:
         error = error_untrusted(message)
         return [SessionError(error.code, f"what the caller said could not be written down: {error.message}")]
 
+    def _limits(self, message: Message) -> list[ModelEvent]:
+        return [RateLimitsUpdated(limits_untrusted(message))]
+
 
 _ANSWERS: dict[str, Callable[[AnswerReader, Message], list[ModelEvent]]] = {
     "response.done": AnswerReader.response_done,
     "response.output_item.added": AnswerReader.item_added,
+    "response.output_item.done": AnswerReader.item_done,
+    "response.function_call_arguments.done": AnswerReader.arguments_done,
     "response.output_audio.delta": AnswerReader.audio,
     "response.output_audio.done": AnswerReader.audio_done,
     "response.output_audio_transcript.delta": AnswerReader.words,
@@ -305,6 +335,7 @@ _TAKERS: dict[str, Callable[[OpenAIWire, Message], list[ModelEvent]]] = {
     "session.created": OpenAIWire._session_created,
     "session.updated": OpenAIWire._session_updated,
     "error": OpenAIWire._error,
+    "rate_limits.updated": OpenAIWire._limits,
     "response.created": OpenAIWire._response_created,
     "input_audio_buffer.speech_started": OpenAIWire._speech_started,
     "input_audio_buffer.speech_stopped": OpenAIWire._speech_stopped,
