@@ -38,7 +38,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("_choice", "_call_files", "_call_silence", "_serve_statistics"),
     ("_call",),
     ("_call_task",),
-    ("_serve",),
+    ("_serve", "_telemetry"),
     ("__init__", "lowlevel"),
     ("testing", "testing.*"),
     ("_cli", "_cli_*", "_cli.*", "__main__"),

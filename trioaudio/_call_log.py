@@ -32,14 +32,11 @@ def log_fault(fault: Fault) -> None:
     _channel.warning("%s: %s", fault.what, _named(fault.error))
 
 
-def log_model(name: str, status: str, seconds: float | None = None) -> None:
-    """A session's link to its model has changed."""
-    _session.info("model %s: %s%s", name, status, "" if seconds is None else f" after {seconds:.2f} s")
-
-
-def log_model_failed(name: str, what: str, error: BaseException | None) -> None:
-    """A session has lost its model, or never had it."""
-    _session.warning("model %s: %s%s", name, what, "" if error is None else f": {_named(error)}")
+def log_status(model: str, status: str, detail: str, error: BaseException | None) -> None:
+    """A session's link to its model has changed: a warning if the model was lost."""
+    lost = status == "closed" and detail == "model" and error is not None
+    what = f"closed: {detail}" if status == "closed" else status
+    _session.log(logging.WARNING if lost else logging.INFO, "model %s %s%s", model, what, f" ({_named(error)})" if lost and error else "")
 
 
 def log_said(speaker: str, text: str) -> None:

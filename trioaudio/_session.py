@@ -21,6 +21,7 @@ from ._agent import Agent, KeyGroups
 from ._answers import Answers
 from ._block import Block
 from ._call_context import CallContext
+from ._call_log import log_said, log_status
 from ._channel import Channel, time_is_virtual
 from ._commands import Commands
 from ._dispatch import Dispatcher
@@ -254,7 +255,12 @@ class Session(Emitter):
             self._fail(error)
 
     def _status(self, status: Literal["connecting", "connected", "closed"], detail: str = "") -> None:
+        log_status(self._model.name, status, detail, self._end.error if self._end else None)
         self._dispatch.emit(Status(status, detail))
+
+    def _said(self, speaker: Literal["caller", "agent"], text: str, item_id: str | None) -> None:
+        self.transcript.append(TranscriptLine(speaker, text, item_id))
+        log_said(speaker, text)
 
     async def _live(self, task_status: trio.TaskStatus[None]) -> None:  # noqa: ASYNC128 - `_work` tells
         """The whole life of the session; ends within `Timeouts.close` of its end, whatever the model does.
@@ -427,9 +433,9 @@ class Session(Emitter):
             case ResponseInterrupted() | ResponseDone():
                 self._response_over(event)
             case InputTranscript(item_id=item_id, text=text):
-                self.transcript.append(TranscriptLine("caller", text, item_id))
+                self._said("caller", text, item_id)
             case OutputTranscript(item_id=item_id, text=text):
-                self.transcript.append(TranscriptLine("agent", text, item_id))
+                self._said("agent", text, item_id)
         self._dispatch.emit(event)
 
     def _response_begun(self, event: ResponseCreated) -> None:
