@@ -64,6 +64,7 @@ FADES = "laws/test_law_02_fades.py"
 DECISIONS = "laws/test_decisions.py"
 DISPATCH = "test_dispatch.py"
 INBOX = "test_inbox.py"
+SESSION = "test_session.py"
 TICKER = "test_ticker.py"
 PLAYHEAD = "audio/test_playhead.py"
 
@@ -692,7 +693,18 @@ FAULTS = [
         "all is kept until somebody reads", "_inbox.py", "        self._bound = limits.preroll\n", "        self._bound = 60.0\n", (INBOX,)
     ),
     Fault("each dropped frame is told of", "_inbox.py", "first, self._dropping = not self._dropping, True", "first = True", (INBOX,)),
-    Fault("there may be two readers", "_inbox.py", "        if first is not None:\n", "        if False:\n", (INBOX,)),
+    Fault("there may be two readers", "_inbox.py", "        if first is not None and not first.closed:\n", "        if False:\n", (INBOX,)),
+    Fault(
+        "a closed reader keeps others away", "_inbox.py", "if first is not None and not first.closed:", "if first is not None:", (INBOX,)
+    ),
+    Fault("a caller is forgotten while the model connects", "_session.py", "iterate(limits.start_audio)", "iterate()", (SESSION,)),
+    Fault(
+        "what is kept for a session that starts has no end",
+        "_inbox.py",
+        "self._patient, self._bound = False, self._limits.inbound",
+        "pass",
+        (SESSION,),
+    ),
 ]
 
 

@@ -61,6 +61,14 @@ class TestTheReader:
             second = await take(channel, 10)
         assert [frame.media_time for frame in first + second] == list(range(0, 3200, 160))
 
+    async def test_makes_room_for_another_by_closing(self, far: ScriptedFarEnd):
+        async with open_channel(far.source) as channel:
+            far.speak(say(1.0, "caller"))
+            (first := aiter(channel)).close()
+            assert len(await take(channel, 10)) == 10
+            with pytest.raises(trio.ClosedResourceError, match="iterate over the channel again"):
+                await anext(first)
+
     async def test_loses_nothing_when_cancelled(self, far: ScriptedFarEnd):
         frames: list[Frame] = []
         async with open_channel(far.source) as channel:

@@ -27,8 +27,7 @@ class Hearing:
     """
 
     def __init__(self, source: Source, limits: Limits, dispatch: Dispatcher, instruments: Instruments) -> None:
-        self._source, self._limits = source, limits
-        self._dispatch, self._instruments = dispatch, instruments
+        self._source, self._dispatch, self._instruments = source, dispatch, instruments
         self._inbox = Inbox(limits, self._dropped)
         self._closed = False
         self.muted = False
@@ -55,9 +54,9 @@ class Hearing:
         if not self._closed and frame.num_samples:  # a listener may have closed the channel just now
             self._inbox.put(frame)
 
-    def iterate(self) -> InboundAudio:
-        """The one reader's iterator; see `Channel.__aiter__`."""
-        return self._inbox.iterate()
+    def iterate(self, start_audio: float | None = None) -> InboundAudio:
+        """The one reader's iterator; see `Channel.__aiter__`, and for ``start_audio`` `Inbox.iterate`."""
+        return self._inbox.iterate(start_audio)
 
     def mute(self, muted: bool) -> None:
         """Let silence take the place of what comes in, or no longer."""
@@ -73,5 +72,4 @@ class Hearing:
     def _dropped(self, seconds: float, first: bool) -> None:
         self.lost += seconds
         if first:
-            reason = f"its reader is {self._limits.inbound} s behind (Limits.inbound)"
-            self._dispatch.emit(AudioDropped("inbound", seconds * 1000, reason))
+            self._dispatch.emit(AudioDropped("inbound", seconds * 1000, self._inbox.excess))

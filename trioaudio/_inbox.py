@@ -22,19 +22,27 @@ class InboundAudio:
     def __init__(self, inbox: Inbox, reader: str) -> None:
         self._inbox = inbox
         self.reader: str = reader
+        self.closed: bool = False
+        """Whether it is read no more."""
 
     def __aiter__(self) -> InboundAudio:
         return self
 
     def __anext__(self) -> Awaitable[Frame]:
+        if self.closed:
+            raise trio.ClosedResourceError("this reader of the channel's audio was closed; iterate over the channel again")
         return self._inbox.receive()
+
+    def close(self) -> None:
+        """Read no more, so that somebody else may; closing again is harmless."""
+        self.closed = True
 
 
 class Inbox:
     """One unbounded memory channel whose owner counts samples.
 
     Args:
-        limits: ``preroll`` bounds it until somebody reads, ``inbound`` from then on.
+        limits: ``preroll`` bounds it until somebody reads, ``inbound`` from then on, or once a reader has caught up who was given more.
         on_drop: told of the seconds dropped, for each frame; ``first`` when a reader has just begun to fall behind.
     """
 
@@ -43,6 +51,7 @@ class Inbox:
         self._frames_send, self._frames_receive = trio.open_memory_channel[Frame](math.inf)
         self._samples = 0
         self._bound = limits.preroll
+        self._patient = False
         self._dropping = False
         self._reader: weakref.ref[InboundAudio] | None = None
         self._failure: Callable[[], Exception] | None = None
@@ -61,19 +70,28 @@ class Inbox:
             first, self._dropping = not self._dropping, True
             self._on_drop(frame.duration, first)
 
-    def iterate(self) -> InboundAudio:
+    @property
+    def excess(self) -> str:
+        """What it means that something is dropped now."""
+        return f"its reader is {self._bound:g} s behind (Limits.{'start_audio' if self._patient else 'inbound'})"
+
+    def iterate(self, start_audio: float | None = None) -> InboundAudio:
         """The one reader's iterator.
+
+        Args:
+            start_audio: seconds kept until the reader, who takes time to begin, has caught up.
 
         Raises:
             trio.BusyResourceError: there is a reader already; the message names its task.
         """
         first = self._reader() if self._reader is not None else None
-        if first is not None:
+        if first is not None and not first.closed:
             raise trio.BusyResourceError(
                 f"the audio of this channel is being read by the task {first.reader!r}; subscribe to 'audio' instead"
             )
         iterator = InboundAudio(self, trio.lowlevel.current_task().name)
-        self._reader, self._bound = weakref.ref(iterator), self._limits.inbound
+        self._reader, self._patient = weakref.ref(iterator), start_audio is not None
+        self._bound = self._limits.inbound if start_audio is None else start_audio
         return iterator
 
     async def receive(self) -> Frame:
@@ -84,6 +102,8 @@ class Inbox:
             raise StopAsyncIteration if self._failure is None else self._failure() from None
         self._samples -= frame.num_samples
         self._dropping = False
+        if self._patient and self._samples <= self._limits.inbound * frame.format.rate:
+            self._patient, self._bound = False, self._limits.inbound
         return frame
 
     def close(self, failure: Callable[[], Exception] | None = None) -> None:

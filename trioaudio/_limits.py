@@ -44,6 +44,9 @@ class Limits:
     cost_per_call: Dollars | None = None
     """What a served call may cost, as far as it is reported (`Call.report_usage`); past that it is hung up."""
 
+    start_audio: Seconds = 10.0
+    """Inbound audio kept while a session connects to its model, and until the model has caught up; past that the oldest goes."""
+
     def __post_init__(self) -> None:
         """Raises `OptionError` when a value is not what it may be."""
         check_settings(self)

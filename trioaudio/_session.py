@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -40,6 +40,7 @@ from ._events import (
     Status,
     TurnInterrupted,
 )
+from ._inbox import InboundAudio
 from ._keypad import Keypad
 from ._limits import Limits, Timeouts
 from ._model_events import (
@@ -94,7 +95,16 @@ class Session(Emitter):
     """
 
     def __init__(
-        self, channel: Channel, model: Model, agent: Agent, limits: Limits, timeouts: Timeouts, *, call: object, dependencies: Any
+        self,
+        channel: Channel,
+        model: Model,
+        agent: Agent,
+        limits: Limits,
+        timeouts: Timeouts,
+        *,
+        call: object,
+        dependencies: Any,
+        heard: InboundAudio,
     ) -> None:
         self.channel: Channel = channel
         self.agent: Agent = agent.filled()
@@ -110,6 +120,7 @@ class Session(Emitter):
         who = f"the model {model.name!r}"
         self.input_format: AudioFormat = cheapest(model.input_formats, channel.input_format, towards=True, who=who)
         self.output_format: AudioFormat = cheapest(model.output_formats, channel.output_format, towards=False, who=who)
+        self._heard = heard
         self._ear = Converter(channel.input_format, self.input_format)
         self._mouth = Mouth(channel, self.output_format)
         channel._sessions.append(self)
@@ -262,6 +273,15 @@ class Session(Emitter):
         self.transcript.append(TranscriptLine(speaker, text, item_id))
         log_said(speaker, text)
 
+    async def _start(self) -> None:
+        name = self._model.name
+        self._status("connecting", name)
+        with trio.move_on_after(self._timeouts.start) as starting:
+            await self._model.start(self.agent, self.input_format, self.output_format)
+        if starting.cancelled_caught:
+            raise trio.BrokenResourceError(f"the model {name!r} did not start within {self._timeouts.start} s (Timeouts.start)")
+        self._status("connected", name)
+
     async def _live(self, task_status: trio.TaskStatus[None]) -> None:  # noqa: ASYNC128 - `_work` tells
         """The whole life of the session; ends within `Timeouts.close` of its end, whatever the model does.
 
@@ -323,20 +343,23 @@ class Session(Emitter):
         return Overheard(self.channel, [*listeners, *((kind, self._dispatch.emit) for kind in relayed)])
 
     async def _hear(self) -> None:
-        frames = aiter(self.channel)
+        with closing(self._heard):  # somebody else may read the channel when the session has ended
+            await self._append_all()
+        reason = await self.channel.wait_closed()
+        self._finish(SessionEnd("channel", reason.error))
+
+    async def _append_all(self) -> None:
         while True:
             try:
-                frame = await anext(frames)
+                frame = await anext(self._heard)
             except (StopAsyncIteration, trio.BrokenResourceError):
-                break  # the call is over, perhaps since before there was anybody to hear the event `Closed`
+                return  # the call is over, perhaps since before there was anybody to hear the event `Closed`
             heard = self._ear.convert(_silenced(frame) if self._leaving.is_set() else frame)
             try:
                 if heard.num_samples:
                     self._model.append_nowait(heard)
             except trio.WouldBlock:
                 await self._model.append(heard)
-        reason = await self.channel.wait_closed()
-        self._finish(SessionEnd("channel", reason.error))
 
     def _turn_interrupted(self, event: TurnInterrupted) -> None:
         """Whoever interrupted: the model is told what was truly heard, once, and stops an answer that is still being made."""
@@ -525,6 +548,8 @@ async def open_session(
 ) -> AsyncGenerator[Session, None]:
     """Couple a channel to a model; being inside the block is being connected.
 
+    What the caller says while the model connects is kept for it, and what was said in the half second before: `Limits.start_audio`.
+
     Args:
         channel: stays open when the session ends.
         model: the spec of a model by name (``"parrot"``), something that opens one each time it is called, or an open `Model`.
@@ -537,22 +562,19 @@ async def open_session(
     Raises:
         FormatError: channel and model have no format in common, and none that can be converted.
         trio.BrokenResourceError: the provider did not say in time that the session exists, or refused.
+        trio.BusyResourceError: somebody is reading the channel's audio already, such as another session.
         ExceptionGroup: a listener or the plugin raised. An error of the body alone comes out bare.
         PluginError, OptionError: the spec cannot be opened, or a variable of the agent is missing.
     """
-    timeouts = timeouts or Timeouts()
-    async with _opened(model) as opened:
-        session = Session(channel, opened, agent or Agent(), limits or Limits(), timeouts, call=call, dependencies=dependencies)
-        for event, listener in (on or {}).items():
-            session.on(event, listener)
-        session._status("connecting", opened.name)
-        with trio.move_on_after(timeouts.start) as starting:
-            await opened.start(session.agent, session.input_format, session.output_format)
-        if starting.cancelled_caught:
-            raise trio.BrokenResourceError(f"the model {opened.name!r} did not start within {timeouts.start} s (Timeouts.start)")
-        session._status("connected", opened.name)
-        async with session._block.around(session._live, session.close):
-            yield session
+    limits, timeouts = limits or Limits(), timeouts or Timeouts()
+    with closing(channel._hearing.iterate(limits.start_audio)) as heard:
+        async with _opened(model) as opened:
+            session = Session(channel, opened, agent or Agent(), limits, timeouts, call=call, dependencies=dependencies, heard=heard)
+            for event, listener in (on or {}).items():
+                session.on(event, listener)
+            await session._start()
+            async with session._block.around(session._live, session.close):
+                yield session
 
 
 async def converse(
