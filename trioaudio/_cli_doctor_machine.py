@@ -17,7 +17,7 @@ import trio
 from ._cli_finding import Finding, Progress
 
 MANY_CALLS = 200
-"""As many as one process is expected to carry at once."""
+"""As many as one process is expected to carry at once, where no limit says how many it may."""
 FILES_OF_A_CALL = 4
 """The caller's connection, the model's, the recording, and one to spare."""
 FILES_OF_THE_PROCESS = 64
@@ -31,8 +31,8 @@ LATE, TOO_LATE = 0.02, 0.04
 """A frame lasts 20 ms, and a far end that is fed in time is at most 40 ms ahead: later than that is heard as a gap."""
 
 
-def check_open_files() -> Iterator[Finding]:
-    """How many calls the limit of open files allows."""
+def check_open_files(calls: int | None = None) -> Iterator[Finding]:
+    """Whether the limit of open files allows as many calls as ``Limits.calls`` does."""
     try:
         import resource
     except ImportError:  # Windows has no such limit
@@ -40,19 +40,19 @@ def check_open_files() -> Iterator[Finding]:
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     unlimited = resource.RLIM_INFINITY
-    yield judge_open_files(None if soft == unlimited else soft, None if hard == unlimited else hard)
+    yield judge_open_files(None if soft == unlimited else soft, None if hard == unlimited else hard, calls or MANY_CALLS)
 
 
-def judge_open_files(soft: int | None, hard: int | None) -> Finding:
-    """What the two limits mean; None is no limit."""
+def judge_open_files(soft: int | None, hard: int | None, wanted_calls: int = MANY_CALLS) -> Finding:
+    """What the two limits mean for so many calls; None is no limit."""
     if soft is None:
         return Finding("ok", "open files", "there is no limit")
     calls = max(0, soft - FILES_OF_THE_PROCESS) // FILES_OF_A_CALL
     seen = f"{soft} at once, enough for about {calls} calls"
-    if calls >= MANY_CALLS:
+    if calls >= wanted_calls:
         return Finding("ok", "open files", seen)
-    wanted = FILES_OF_THE_PROCESS + MANY_CALLS * FILES_OF_A_CALL
-    shell = f"'ulimit -n {wanted}' in the shell that starts it, or LimitNOFILE={wanted} in its systemd unit, allows {MANY_CALLS} calls"
+    wanted = FILES_OF_THE_PROCESS + wanted_calls * FILES_OF_A_CALL
+    shell = f"'ulimit -n {wanted}' in the shell that starts it, or LimitNOFILE={wanted} in its systemd unit, allows {wanted_calls} calls"
     above = "" if hard is None or hard >= wanted else f"; the hard limit is {hard}, which only an administrator can raise"
     return Finding("warning" if calls else "problem", "open files", seen, shell + above)
 
@@ -85,33 +85,38 @@ def _duration(seconds: float) -> str:
     return f"{hours:.0f} hours" if hours >= 10 else f"{hours:.1f} hours" if hours >= 1 else f"{seconds / 60:.0f} minutes"
 
 
-def check_port(port: int | None) -> Iterator[Finding]:
-    """Whether a server could listen on loopback, on this port if one is given."""
-    what = "loopback" if port is None else f"port {port}"
+def check_port(port: int | None, host: str | None = None) -> Iterator[Finding]:
+    """Whether a server could listen on this address, or else on loopback; and on this port, if one is given."""
+    address = host or LOOPBACK
+    what = f"port {port}" if port is not None else "loopback" if host is None else f"host {host}"
     try:
-        taken = _listen(port or 0)
+        taken = _listen(address, port or 0)
     except OSError as exc:
-        yield Finding("problem", what, f"no server can listen on {LOOPBACK}:{port or 0} ({exc.strerror or exc})", _remedy(port, exc))
+        why = (exc.strerror or str(exc)) if not isinstance(exc, socket.gaierror) else "no such host"
+        yield Finding("problem", what, f"no server can listen on {address}:{port or 0} ({why})", _remedy(address, port, exc))
     else:
-        yield Finding("ok", what, f"a server can listen on {LOOPBACK}, {'any free port' if not port else f'port {taken}'}")
+        yield Finding("ok", what, f"a server can listen on {address}, {'any free port' if not port else f'port {taken}'}")
 
 
-def _listen(port: int) -> int:
-    with socket.socket() as listener:
+def _listen(host: str, port: int) -> int:
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    with socket.socket(family, kind, protocol) as listener:
         if (
             os.name == "posix"
         ):  # as Trio's listeners do: a port whose last server has just ended is free; on Windows it means something else
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((LOOPBACK, port))
+        listener.bind(address)
         listener.listen()
         return int(listener.getsockname()[1])
 
 
-def _remedy(port: int | None, exc: OSError) -> str:
+def _remedy(host: str, port: int | None, exc: OSError) -> str:
     if exc.errno == errno.EADDRINUSE:
         return f"another program listens there ('ss -ltnp' or 'lsof -i :{port}' names it): stop it, or use another port"
     if exc.errno in (errno.EACCES, errno.EPERM):
         return "ports below 1024 are an administrator's: use one from 1024 up, such as 8080, behind a proxy that has the other"
+    if host != LOOPBACK:
+        return f"{host} is no address of this machine ('ip address' lists them): use one, 0.0.0.0 for all, or {LOOPBACK}"
     return f"this machine has no usable loopback interface: bring it up ('ip link set lo up'), and allow {LOOPBACK} in its firewall"
 
 

@@ -16,12 +16,15 @@ import pytest
 
 from trioaudio.__main__ import main
 from trioaudio._cli_doctor import report
+from trioaudio._cli_doctor_config import check_settings, read_settings
 from trioaudio._cli_doctor_imports import Imported, try_import
 from trioaudio._cli_doctor_install import Requirement, check_installation, judge_extra, judge_python, requirements
 from trioaudio._cli_doctor_machine import check_clock, check_disk, check_port, judge_disk, judge_naps, judge_open_files
 from trioaudio._cli_doctor_plugins import check_keys, check_plugins
+from trioaudio._cli_doctor_tls import check_certificate, judge_certificate
 from trioaudio._cli_finding import Finding, Progress
 
+CERTIFICATES = Path(__file__).parent / "certificates"
 Install = Callable[[str, str], None]
 PHONE = '''
 from contextlib import asynccontextmanager
@@ -82,6 +85,82 @@ def told(*findings: Finding) -> tuple[int, list[str]]:
     return report(findings, lines.append, Progress(io.StringIO())), lines
 
 
+# settings
+
+
+def test_settings_that_are_understood(tmp_path: Path) -> None:
+    file = tmp_path / "trioaudio.toml"
+    file.write_text("[limits]\nmax_turn = 60\n[models.parrot]\nspeed = 4\n", encoding="utf-8")
+    finding = the(check_settings(read_settings(file, {"TRIOAUDIO_LIMITS_INBOUND": "3"}), file), "settings")
+    assert (finding.verdict, finding.seen) == ("ok", f"{file} is understood; 2 differ from the defaults ('trioaudio config')")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[limts]", "there is no section 'limts'"),
+        ("[models.parrot]\nspeed = 'fast'", "parrot: option 'speed' in "),
+        (None, "cannot be read: no such file or directory"),
+    ],
+)
+def test_settings_that_are_not(tmp_path: Path, text: str | None, says: str) -> None:
+    file = tmp_path / "trioaudio.toml"
+    if text is not None:
+        file.write_text(text, encoding="utf-8")
+    finding = the(check_settings(read_settings(file, {}), file), "settings")
+    assert finding.verdict == "problem"
+    assert says in finding.seen
+    assert finding.remedy
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only there files have such a mode")
+@pytest.mark.parametrize(("mode", "verdicts"), [(0o600, ["ok"]), (0o640, ["ok", "warning"])])
+def test_a_file_with_a_key_is_for_its_owner_alone(install: Install, tmp_path: Path, mode: int, verdicts: list[str]) -> None:
+    install("phone", PHONE)
+    file = tmp_path / "trioaudio.toml"
+    file.write_text("[sources.phone]\nkey = 'open sesame'\n", encoding="utf-8")
+    file.chmod(mode)
+    findings = list(check_settings(read_settings(file, {}), file, {}))
+    assert [finding.verdict for finding in findings] == verdicts
+    assert "sesame" not in "".join(line for finding in findings for line in finding.lines())
+
+
+# the certificate
+
+
+@pytest.mark.parametrize(
+    ("certificate", "key", "verdict", "says"),
+    [
+        ("localhost.pem", "localhost.key", "ok", "localhost.pem fits its key, and is for localhost until "),
+        ("localhost.pem", "other.key", "problem", "the key does not belong to the certificate"),
+        ("localhost.pem", "encrypted.key", "problem", "encrypted.key is encrypted"),
+        ("localhost.pem", None, "problem", "the key is missing"),
+        ("localhost.key", "localhost.key", "problem", "one of them is no PEM"),
+        ("nothing.pem", "localhost.key", "problem", "nothing.pem cannot be read: no such file or directory"),
+        ("localhost.pem", "nothing.key", "problem", "nothing.key cannot be read: no such file or directory"),
+        ("expired.pem", "localhost.key", "problem", "certificate has expired"),
+        (None, "localhost.key", "problem", "localhost.key is a key without its certificate"),
+    ],
+)
+def test_a_certificate(certificate: str | None, key: str | None, verdict: str, says: str) -> None:
+    files = [None if name is None else CERTIFICATES / name for name in (certificate, key)]
+    finding = the(check_certificate(*files), "certificate")
+    assert finding.verdict == verdict
+    assert says in finding.seen
+    assert bool(finding.remedy) == (verdict != "ok")
+
+
+def test_a_certificate_that_ends_soon_is_a_warning() -> None:
+    shown: dict[str, object] = {"notAfter": "Jan 11 00:00:00 1970 GMT", "subjectAltName": (("DNS", "example.com"),)}
+    finding = judge_certificate(Path("cert.pem"), shown, "", now=0)
+    assert finding.verdict == "warning"
+    assert finding.seen.endswith("for example.com until Jan 11 00:00:00 1970 GMT, which is in 10 days")
+
+
+def test_without_a_certificate_nothing_is_said_of_it() -> None:
+    assert not list(check_certificate(None, None))
+
+
 # the report
 
 
@@ -100,7 +179,7 @@ def test_the_whole_of_it_has_a_verdict_for_everything_fails_for_a_problem_and_te
     lines = [line for line in done.stdout.splitlines() if line.startswith("  ") and line[2] != " "]
     verdicts = {line[11:].partition(":")[0]: line.split()[0] for line in lines}
     installation = {"Python", "trioaudio", "dependencies", "extra files", "extra vad", "extra demo", "extra test"}
-    assert installation | {"plugins", "PHONE_KEY", "open files", "disk", f"port {port}", "clock"} <= set(verdicts)
+    assert installation | {"plugins", "PHONE_KEY", "settings", "open files", "disk", f"port {port}", "clock"} <= set(verdicts)
     assert set(verdicts.values()) <= {"ok", "warning", "problem"}
     assert (verdicts[f"port {port}"], verdicts["PHONE_KEY"], done.returncode) == ("problem", "ok", 1)
     assert done.stderr == ""
@@ -350,6 +429,11 @@ def test_the_limit_of_open_files_is_told_in_calls(soft: int | None, hard: int | 
     assert ("hard limit is 10" in finding.remedy) == (hard == 10)
 
 
+def test_as_many_files_are_needed_as_calls_are_allowed() -> None:
+    assert judge_open_files(1024, None, 200).verdict == "ok"
+    assert "allows 500 calls" in judge_open_files(1024, None, 500).remedy
+
+
 @pytest.mark.parametrize(
     ("free", "verdict", "says"),
     [
@@ -390,6 +474,12 @@ def test_a_port_that_is_free_is_left_free() -> None:
     for _ in range(2):
         assert the(check_port(free), f"port {free}").verdict == "ok"
     assert the(check_port(None), "loopback").verdict == "ok"
+
+
+def test_an_address_that_is_not_of_this_machine() -> None:
+    finding = the(check_port(8080, "192.0.2.1"), "port 8080")
+    assert finding.verdict == "problem"
+    assert "192.0.2.1 is no address of this machine" in finding.remedy
 
 
 @pytest.mark.parametrize("port", ["-1", "65536", "http", "8080.5", ""])
