@@ -15,7 +15,7 @@ from importlib.util import find_spec, resolve_name
 from itertools import pairwise
 from pathlib import Path
 
-FACADES = ("trioaudio", "trioaudio.abc", "trioaudio.audio", "trioaudio.lowlevel", "trioaudio.testing")
+FACADES = ("trioaudio", "trioaudio.abc", "trioaudio.audio", "trioaudio.lowlevel", "trioaudio.testing", "trioaudio.tools")
 
 
 @dataclass(frozen=True, slots=True)

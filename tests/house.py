@@ -39,7 +39,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("_call",),
     ("_call_task",),
     ("_serve", "_telemetry"),
-    ("__init__", "lowlevel"),
+    ("__init__", "lowlevel", "tools"),
     ("testing", "testing.*"),
     ("_cli", "_cli_*", "_cli.*", "__main__"),
 )

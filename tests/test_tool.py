@@ -132,7 +132,7 @@ def test_a_context_stays_out_of_the_schema() -> None:
         return name
 
     assert list(properties(who)) == ["name"]
-    assert list(who.injected) == ["context"]
+    assert list(who.supplied) == ["context"]
 
 
 @pytest.mark.parametrize(

@@ -205,6 +205,22 @@ async def test_nothing_is_asked_for_before_the_answer_that_called_is_over() -> N
 
 
 @virtual
+async def test_an_answer_whose_end_is_never_told_is_over_when_the_next_begins() -> None:
+    script = Script(pause=None)
+    async with open_call(script, Agent(tools=[double])):
+        script.emit(ResponseCreated("r"))
+        script.emit(ToolCall("a", "double", '{"number": 1}', "r"))
+        await trio.sleep(5)
+        script.emit(ResponseCreated("s"))
+        script.emit(ToolCall("b", "double", '{"number": 1}'))  # of the answer that is being made
+        await trio.sleep(5)
+        assert (len(script.results), script.requests) == (2, [None])
+        script.emit(ResponseDone("s"))
+        await trio.sleep(5)
+    assert script.requests == [None, None]
+
+
+@virtual
 async def test_an_interrupted_answer_calls_all_the_same_and_gets_its_reply() -> None:
     script = Script(calls(("slowly", {"seconds": 5}), saying=say(10.0, "a")), say(1.0, "b"), say(1.0, "c"))
     async with open_call(script, Agent(tools=[slowly])) as (caller, _):

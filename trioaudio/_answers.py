@@ -27,17 +27,21 @@ class Answers:
         """Whether no answer is being made, and none is still to come that was asked for."""
         return self.current is None and not self._asked
 
-    async def ask(self, command: Callable[[], Awaitable[None]], *, protected: bool = False) -> None:
-        """Carry out a command that asks for an answer; its error is raised, and then no answer is awaited."""
+    def asking(self, command: Callable[[], Awaitable[None]], *, protected: bool = False) -> Callable[[], Awaitable[None]]:
+        """A command that asks for an answer, which is awaited from now on; should the command fail, no longer."""
         asked = _Asked(protected)
-        self._asked.append(asked)  # before it is told: the answer may begin while we still tell
-        try:
-            await command()
-        except BaseException:
-            if asked in self._asked:
-                self._asked.remove(asked)
-            self.changed.unpark_all()
-            raise
+        self._asked.append(asked)
+
+        async def ask() -> None:
+            try:
+                await command()
+            except BaseException:
+                if asked in self._asked:
+                    self._asked.remove(asked)
+                self.changed.unpark_all()
+                raise
+
+        return ask
 
     def begun(self, event: ResponseCreated) -> bool:
         """An answer has begun; whether it was asked for as one that must not be interrupted."""

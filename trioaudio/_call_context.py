@@ -6,23 +6,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ._channel import Channel
-from ._tool import Injected
+from ._tool import Supplied
 
 if TYPE_CHECKING:
     from ._session import Session
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CallContext(Injected):
+class CallContext(Supplied):
     """Who calls a tool. A parameter annotated with it is filled by the session, and the model knows nothing of it.
 
-    ``session`` and ``channel`` are those of the call; ``call`` is the call itself where one is served, else None; ``dependencies`` is
+    ``session`` and ``channel`` are those of the call; ``call`` is the `Call` where one is served, else None; ``dependencies`` is
     what `open_session` was given under that name; ``call_id`` is the model's name for this run of the tool. A tool that is no
     ``async def`` runs in a thread: there it must not touch session, channel or call, except through `trio.from_thread`.
     """
 
     session: Session
     channel: Channel
-    call: object
+    call: Any
     dependencies: Any
     call_id: str

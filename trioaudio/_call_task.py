@@ -316,7 +316,7 @@ async def talk(call: Call) -> None:
         return
     async with call.accept() as channel:
         try:
-            async with open_session(channel, call.choice.model, call.choice.agent) as session:
+            async with open_session(channel, call.choice.model, call.choice.agent, call=call) as session:
                 await session.wait_closed()
         except (trio.BrokenResourceError, OSError) as exc:
             if channel._reason is None:

@@ -102,13 +102,13 @@ class Session(Emitter):
         limits: Limits,
         timeouts: Timeouts,
         *,
-        call: object,
+        call: Any,
         dependencies: Any,
         heard: InboundAudio,
     ) -> None:
         self.channel: Channel = channel
         self.agent: Agent = agent.filled()
-        self.call: object = call
+        self.call: Any = call
         """The call that is served, where one is; None otherwise."""
         self.dependencies: Any = dependencies
         """What tools find in their `CallContext`."""
@@ -412,10 +412,10 @@ class Session(Emitter):
         self.emit(Fault(error, what))
 
     async def _ask(self, command: Callable[[], Awaitable[None]], *, protected: bool = False) -> None:
-        await self._commands.run(partial(self._answers.ask, command, protected=protected))
+        await self._commands.run(self._answers.asking(command, protected=protected))
 
     def _request(self, command: Callable[[], Awaitable[None]]) -> None:
-        self._command(partial(self._answers.ask, command))
+        self._command(self._answers.asking(command))
 
     def _command(self, command: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -510,8 +510,9 @@ class Session(Emitter):
             while not (self._toolbox.idle and self._answers.idle):
                 await self._answers.changed.park()
             await self.channel.wait_heard()
-        self._finish(SessionEnd("hung_up"))
-        self.channel.close()
+        if self.channel._reason is None:  # else the far party was quicker, and `_hear` says so
+            self._finish(SessionEnd("hung_up"))
+            self.channel.close()
 
     async def _wait_made(self) -> None:
         await trio.lowlevel.checkpoint()
@@ -543,7 +544,7 @@ async def open_session(
     on: Listeners | None = None,
     limits: Limits | None = None,
     timeouts: Timeouts | None = None,
-    call: object = None,
+    call: Any = None,
     dependencies: Any = None,
 ) -> AsyncGenerator[Session, None]:
     """Couple a channel to a model; being inside the block is being connected.
@@ -556,7 +557,7 @@ async def open_session(
         agent: who the model is to be.
         on: listeners to add before the first event can happen.
         limits, timeouts: as for `open_channel`.
-        call: the call that is served, for tools.
+        call: the `Call` that is served, for tools; None where none is.
         dependencies: anything tools need (a database, the caller's account); they find it in their `CallContext`.
 
     Raises:

@@ -18,7 +18,7 @@ NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """What every provider takes for a name."""
 
 
-class Injected:
+class Supplied:
     """Parent of what a tool is given by who runs it, not by the model: a parameter of such a type stays out of the schema."""
 
     __slots__ = ()
@@ -76,10 +76,10 @@ class Tool:
         return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(getattr(type(fn), "__call__", None))  # noqa: B004 - asks how, not whether
 
     @property
-    def injected(self) -> Mapping[str, type[Injected]]:
+    def supplied(self) -> Mapping[str, type[Supplied]]:
         """Parameters that the session fills, and with what; see `CallContext`."""
         found = {name: _hint(self.fn, name, parameter) for name, parameter in inspect.signature(self.fn).parameters.items()}
-        return {name: hint for name, hint in found.items() if _is_injected(hint)}
+        return {name: hint for name, hint in found.items() if _is_supplied(hint)}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function itself, as if it were no tool."""
@@ -151,7 +151,7 @@ def _members(fn: Callable[..., object], title: str, descriptions: Mapping[str, s
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
             raise TypeError(f"the tool {title!r} has the parameter {parameter}; a model gives arguments by name, and must know each")
         hint = _hint(fn, name, parameter)
-        if not _is_injected(hint):
+        if not _is_supplied(hint):
             default = ... if parameter.default is parameter.empty else parameter.default
             members[name] = member(_shape(hint, f"the parameter {name!r} of the tool {title!r}"), default, descriptions.get(name, ""))
     return members
@@ -191,5 +191,5 @@ def _closure(fn: Any) -> dict[str, object]:
         return {}
 
 
-def _is_injected(hint: object) -> bool:
-    return isinstance(hint, type) and issubclass(hint, Injected)
+def _is_supplied(hint: object) -> bool:
+    return isinstance(hint, type) and issubclass(hint, Supplied)

@@ -26,7 +26,7 @@ from ._events import Event, ToolCalled, ToolReturned
 from ._limits import Limits, Timeouts
 from ._model_events import ToolCall
 from ._spelling import suggest
-from ._tool import Injected, Tool
+from ._tool import Supplied, Tool
 
 log = logging.getLogger("trioaudio.session")
 
@@ -42,7 +42,7 @@ class Desk:
     to let the model know of a result (and whether it is an error), to let it go on after an answer's calls, and to emit."""
 
     start_call: Callable[[Call, str], None]
-    context_for: Callable[[str], Injected]
+    context_for: Callable[[str], Supplied]
     tell_result: Callable[[str, str, bool], None]
     ask_reply: Callable[[str | None], None]
     emit: Callable[[Event], object]
@@ -170,7 +170,7 @@ class Toolbox:
 
     async def _attempted(self, tool: Tool, arguments: dict[str, object], call_id: str) -> tuple[str, bool]:
         try:
-            given = {name: self._desk.context_for(call_id) for name in tool.injected}
+            given = {name: self._desk.context_for(call_id) for name in tool.supplied}
             return as_text(await self._result(tool, {**arguments, **given})), False
         except Exception as exc:
             log.exception("the tool %r failed", tool.name)

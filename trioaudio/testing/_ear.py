@@ -60,6 +60,8 @@ class Ear:
     """When the write of each of these frames began."""
     handed_before_clear: list[int] = field(default_factory=list)
     """How many frames had been handed over at each clear."""
+    latency: float = 0.0
+    """Seconds between the arrival of a frame and the moment from which it can sound."""
     changed: trio.lowlevel.ParkingLot = field(default_factory=trio.lowlevel.ParkingLot)
     """Wakes who waits for it to hear something."""
 
@@ -69,7 +71,7 @@ class Ear:
         self.handed.append((now, frame))
         self.begun.append(now if begun is None else begun)
         if not lost:
-            self.schedule.append(Sounding(max(self.end, now), frame))
+            self.schedule.append(Sounding(max(self.end, now + self.latency), frame))
             self.end = self.schedule[-1].end
         self.changed.unpark_all()
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 import trio
 
 from .. import Dtmf, Event, Interrupt
-from ..abc import Buffering, FarEnd, Played, Source
+from ..abc import Buffering, FarEnd, Played, Source, SourceCapability
 from ..audio import PTIME, AudioFormat, Frame
 from ._ear import Ear
 from ._stamps import STAMPED, count_stamped, indices
@@ -37,6 +37,8 @@ class ScriptedFarEnd:
         send_delay: seconds a write takes, asked for each frame; 0 means that the fast way is open.
         clear_delay: seconds a clear takes, asked each time.
         report_every: seconds between position reports, None for none; each arrives ``report_delay`` seconds late.
+        latency: seconds from a frame's arrival to its sound: what a far end keeps in a buffer that nobody but its reports tells of.
+        capabilities: what it can do beyond audio.
         line_open: whether it sends silence when it does not speak, as a telephone does.
     """
 
@@ -49,11 +51,14 @@ class ScriptedFarEnd:
         clear_delay: Callable[[], float] = lambda: 0.0,
         report_every: float | None = None,
         report_delay: float = 0.0,
+        latency: float = 0.0,
+        capabilities: frozenset[SourceCapability] = frozenset({"transfer", "digits"}),
         line_open: bool = False,
     ) -> None:
         reports = report_every is not None
-        self.ear: Ear = Ear()
+        self.ear: Ear = Ear(latency=latency)
         self.plays: FarEnd = plays or (Buffering(reports=True) if reports else Buffering(ear=True))
+        self.capabilities: frozenset[SourceCapability] = capabilities
         self.source: Source = _ScriptedSource(self, format)
         self._send_delay, self._clear_delay = send_delay, clear_delay
         self._report_every, self._report_delay, self._line_open = report_every, report_delay, line_open
@@ -68,6 +73,10 @@ class ScriptedFarEnd:
         self._cleared_at = 0
         self.goodbyes = 0
         """How often the channel said goodbye."""
+        self.digits = ""
+        """The keys that the channel pressed for it to hear."""
+        self.transfers: list[str] = []
+        """To whom it was handed over."""
         self.cut_writes = 0
         """Writes that were cancelled half way: there must never be one (law 3)."""
 
@@ -186,6 +195,7 @@ class _ScriptedSource(Source):
         self.input_format: AudioFormat = format
         self.output_format: AudioFormat = format
         self.far_end: FarEnd = far.plays
+        self.capabilities: frozenset[SourceCapability] = far.capabilities
         self._far = far
         self._next_frame: float | None = None
         self._next_report = math.inf
@@ -259,6 +269,18 @@ class _ScriptedSource(Source):
     async def hang_up(self) -> None:
         await trio.lowlevel.checkpoint()
         self._far.goodbyes += 1
+
+    async def transfer(self, target: str) -> None:
+        if "transfer" not in self.capabilities:
+            await super().transfer(target)
+        await self._take_time(self._far._delay())
+        self._far.transfers.append(target)
+
+    async def send_digits(self, digits: str) -> None:
+        if "digits" not in self.capabilities:
+            await super().send_digits(digits)
+        await self._take_time(self._far._delay())
+        self._far.digits += digits
 
     async def _take_time(self, seconds: float) -> None:
         """Keep a writer waiting; it is woken if the connection ends meanwhile."""
