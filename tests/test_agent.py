@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -147,6 +149,16 @@ def test_whatever_is_wrong_in_a_file_is_one_line_that_says_where(tmp_path: Path,
     with pytest.raises(OptionError, match=message) as caught:
         from_text(tmp_path, text)
     assert "\n" not in str(caught.value)
+
+
+def test_the_file_of_the_documentation_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    docs = Path(__file__).parents[1] / "docs"
+    shop = ModuleType("shop.tools")
+    shop.look_up = greet  # type: ignore[attr-defined]  # it is made up
+    monkeypatch.setitem(sys.modules, "shop.tools", shop)
+    agent = Agent.from_file(docs / "examples" / "agent.toml")
+    assert [tool.name for tool in agent.tools] == ["hang_up", "transfer", "greet"]
+    assert (docs / "examples" / "agent.toml").read_text(encoding="utf-8") in (docs / "howto" / "tools.md").read_text(encoding="utf-8")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
