@@ -22,7 +22,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("audio", "audio.*"),
     (
         *("_bounds", "_limits", "_receipts", "_events", "_model_events", "_instruments", "_end_reason", "_summary"),
-        *("_spelling", "_docstrings", "_tool_shapes", "_tool", "_agent_file", "_agent"),
+        *("_spelling", "_docstrings", "_tool_shapes", "_tool", "_agent_file", "_barge_in", "_agent"),
     ),
     ("wire", "wire.*"),
     ("_extras", "_secret", "_option_types", "_logs", "_log_lines", "_options", "_audiofiles", "clips"),
@@ -33,7 +33,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("_negotiation", "_commands"),
     ("sources", "sources.*", "models", "models.*"),
     ("_channel",),
-    ("_mouth", "_overheard", "_answers", "_toolbox", "_keypad"),
+    ("_mouth", "_overheard", "_answers", "_toolbox", "_keypad", "_barge_in_policy", "_local_ear"),
     ("_session", "_call_context"),
     ("_choice", "_call_files", "_call_silence", "_serve_statistics"),
     ("_call",),

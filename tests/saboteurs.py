@@ -60,6 +60,8 @@ ERRORS = "laws/test_law_09_errors.py"
 SLOW = "laws/test_law_10_slow_subscribers.py"
 CONVERT = "laws/test_law_11_convert_once.py"
 PAUSE = "laws/test_law_12_pause.py"
+POLICY = "test_barge_in_policy.py"
+BARGE_IN = "test_session_barge_in.py"
 FADES = "laws/test_law_02_fades.py"
 DECISIONS = "laws/test_decisions.py"
 DISPATCH = "test_dispatch.py"
@@ -517,6 +519,62 @@ FAULTS = [
         " and self._suspension is None  # paused, it is silent already",
         "",
         (PAUSE, FADES),
+    ),
+    # ---- who interrupts
+    Fault("however short it is, speech interrupts", "_barge_in_policy.py", ">= self.rules.min_speech_ms / 1000 - 1e-9", ">= 0", (POLICY,)),
+    Fault(
+        "speech that goes on has another effect",
+        "_barge_in_policy.py",
+        '        if self.state == "silent":\n            self._become("waiting")\n',
+        '        self.state = "waiting"\n',
+        (POLICY, BARGE_IN),
+    ),
+    Fault(
+        "a cough is an interruption",
+        "_barge_in_policy.py",
+        "            if self.rules.min_speech_ms and not self._long_enough(now):\n                self._let_go()",
+        "            if self.rules.min_speech_ms and not self._long_enough(now):\n                self._stop()",
+        (POLICY,),
+    ),
+    Fault(
+        "the silence after speech counts as speech",
+        "_barge_in_policy.py",
+        '            return self._ears["local"].spoken\n',
+        '            return now - self._ears["local"].since\n',
+        (POLICY,),
+    ),
+    Fault("what is protected is stopped", "_barge_in_policy.py", "if self._stage.protected() or (", "if (", (POLICY, BARGE_IN)),
+    Fault("the beginning is not protected", "_barge_in_policy.py", "        if protected > 0:\n", "        if False:\n", (POLICY,)),
+    Fault(
+        "who speaks past the protected beginning is not heard",
+        "_barge_in_policy.py",
+        "            self.deadline = now + protected  # at the earliest",
+        '            self._become("let go")',
+        (POLICY,),
+    ),
+    Fault(
+        "a pause goes on while somebody speaks",
+        "_barge_in_policy.py",
+        "if self.rules.min_speech_ms else math.inf\n\n    def _long",
+        "if True else math.inf\n\n    def _long",
+        (POLICY,),
+    ),
+    Fault("a pause outlives its session", "_session.py", "            self._policy.close()\n", "", (BARGE_IN,)),
+    Fault("nobody keeps the time of a policy", "_session.py", "            self._policy.pass_time(trio.current_time())\n", "", (BARGE_IN,)),
+    Fault("the model interrupts although the session decides", "_session.py", "interrupt=False)", "interrupt=True)", (BARGE_IN,)),
+    Fault(
+        "an answer that the model stops silences what the session protects",
+        "_session.py",
+        " and not self._policy.rules.guards:  # else",
+        ":  # else",
+        (BARGE_IN,),
+    ),
+    Fault(
+        "an answer of which nothing was heard goes on",
+        "_session.py",
+        "if self._session._policy.rules.guards or not interruption.turns:",
+        "if self._session._policy.rules.guards:",
+        (BARGE_IN,),
     ),
     # ---- interruptions
     Fault("between turns no clear is sent", "_playout.py", "now if self.far_end.ear else now - STALE", "now", (DECISIONS,)),

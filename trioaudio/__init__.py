@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ._agent import TurnDetection as TurnDetection
     from ._agent import collect as collect
     from ._asyncio_bridge import from_asyncio as from_asyncio
+    from ._barge_in import BargeIn as BargeIn
     from ._call import Call as Call
     from ._call_context import CallContext as CallContext
     from ._channel import Channel as Channel
@@ -123,6 +124,7 @@ else:  # hidden from type checkers, which would otherwise believe in any name
     _NAMES = {
         "._agent": "Agent KeyGroups TurnDetection collect",
         "._asyncio_bridge": "from_asyncio",
+        "._barge_in": "BargeIn",
         "._call": "Call",
         "._call_context": "CallContext",
         "._channel": "Channel open_channel start_channel",

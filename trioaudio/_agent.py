@@ -9,6 +9,7 @@ from os import PathLike
 from typing import Literal
 
 from ._agent_file import read_agent_file
+from ._barge_in import BargeIn
 from ._errors import OptionError
 from ._events import KEYS
 from ._spelling import suggest
@@ -95,6 +96,7 @@ class Agent:
             is reported as a `Fault`.
         transcribe: ask the model for transcripts of what it hears.
         turn_detection: how the model finds the end of what the caller says.
+        barge_in: what becomes of the agent's speech when the caller speaks into it.
         dtmf: what becomes of keys the caller presses: ``"ignore"``, ``"text"`` (the model is told of each at once), or `collect`.
         variables: what ``{name}`` stands for in ``instructions`` and ``greeting``. A brace before a name that is to stay is doubled:
             ``{{name}}``.
@@ -111,6 +113,7 @@ class Agent:
     greeting: str | None
     transcribe: bool
     turn_detection: TurnDetection
+    barge_in: BargeIn
     dtmf: Literal["ignore", "text"] | KeyGroups
     variables: Mapping[str, object] = field(repr=False)
     provider_options: Mapping[str, object] = field(repr=False)
@@ -124,6 +127,7 @@ class Agent:
         greeting: str | None = None,
         transcribe: bool = True,
         turn_detection: TurnDetection = TurnDetection(),
+        barge_in: BargeIn = BargeIn(),  # noqa: B008 - frozen
         dtmf: Literal["ignore", "text"] | KeyGroups = "ignore",
         variables: Mapping[str, object] | None = None,
         provider_options: Mapping[str, object] | None = None,
@@ -137,6 +141,7 @@ class Agent:
             "greeting": greeting,
             "transcribe": transcribe,
             "turn_detection": turn_detection,
+            "barge_in": barge_in,
             "dtmf": dtmf,
             "variables": dict(variables or {}),
             "provider_options": dict(provider_options or {}),

@@ -135,6 +135,11 @@ class Channel(Emitter):
         if frame.num_samples:
             self._playout.implicit_turn().send_nowait(frame)
 
+    @property
+    def current_turn(self) -> Turn | None:
+        """The turn that is being heard, or will be heard next; None while nothing is being said."""
+        return self._playout.current_turn()
+
     def interrupt(self) -> Interruption:
         """Stop speaking, now.
 

@@ -522,6 +522,10 @@ class Playout:
             return not turn._guessed
         return not turn._flushed and turn._epoch.playhead.reported >= turn._first + turn._wire_sent
 
+    def current_turn(self) -> Turn | None:
+        """The turn that is being heard, or will be next."""
+        return self._oldest
+
     def live_turns(self) -> list[Turn]:
         """The turns that are not known to be heard."""
         return list(self._live)

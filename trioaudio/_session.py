@@ -9,9 +9,10 @@ one more task waits for the end of a goodbye.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -19,6 +20,7 @@ import trio
 
 from ._agent import Agent, KeyGroups
 from ._answers import Answers
+from ._barge_in_policy import BargeInPolicy
 from ._block import Block
 from ._call_context import CallContext
 from ._call_log import log_said, log_status
@@ -29,6 +31,7 @@ from ._emitter import Emitter, Listeners
 from ._errors import SubscriberLagged
 from ._events import (
     SESSION_EVENTS,
+    Audio,
     Closed,
     Commit,
     Dtmf,
@@ -39,13 +42,16 @@ from ._events import (
     SpeechStopped,
     Status,
     TurnInterrupted,
+    TurnStarted,
 )
 from ._inbox import InboundAudio
 from ._keypad import Keypad
 from ._limits import Limits, Timeouts
+from ._local_ear import LocalEar
 from ._model_events import (
     AudioDelta,
     AudioDone,
+    InputCommitted,
     InputSpeechStarted,
     InputSpeechStopped,
     InputTranscript,
@@ -59,6 +65,7 @@ from ._model_events import (
 from ._mouth import Mouth
 from ._negotiation import cheapest
 from ._overheard import Overheard
+from ._pause import Pause
 from ._plugins import choose_model
 from ._settlement import Interruption
 from ._toolbox import Desk, Toolbox
@@ -125,6 +132,8 @@ class Session(Emitter):
         self._mouth = Mouth(channel, self.output_format)
         channel._sessions.append(self)
         self._answers = Answers()
+        self._policy = BargeInPolicy(self.agent.barge_in, _Stage(self))
+        self._policy_told = trio.lowlevel.ParkingLot()
         desk = Desk(self._start_call, self._context_for, self._tell_result, self._ask_reply, self._dispatch.emit)
         self._toolbox = Toolbox(self.agent.tools, desk, limits, timeouts, inline=time_is_virtual())
         self._keypad = Keypad(agent.dtmf, self._keys_pressed) if isinstance(agent.dtmf, KeyGroups) else None
@@ -277,7 +286,7 @@ class Session(Emitter):
         name = self._model.name
         self._status("connecting", name)
         with trio.move_on_after(self._timeouts.start) as starting:
-            await self._model.start(self.agent, self.input_format, self.output_format)
+            await self._model.start(self._agent_for_model(), self.input_format, self.output_format)
         if starting.cancelled_caught:
             raise trio.BrokenResourceError(f"the model {name!r} did not start within {self._timeouts.start} s (Timeouts.start)")
         self._status("connected", name)
@@ -299,11 +308,13 @@ class Session(Emitter):
     async def _work(self, task_status: trio.TaskStatus[None]) -> None:
         async with trio.open_nursery() as workers:
             self._start_task = lambda run, title: workers.start_soon(self._served, run, name=title)
-            for task in (self._hear, self._read, self._act, self._part, *([self._keypad.run] if self._keypad else [])):
+            keypad, clock = [self._keypad.run] if self._keypad else [], [self._keep_time] if self._policy.rules.guards else []
+            for task in (self._hear, self._read, self._act, self._part, *keypad, *clock):
                 workers.start_soon(self._served, task)
             self._introduce()
             task_status.started()
             await self._closing.wait()
+            self._policy.close()
             self._toolbox.stop()
             with trio.move_on_after(self._timeouts.settle):
                 await self._mouth.wait_settled()
@@ -337,6 +348,7 @@ class Session(Emitter):
             (Interrupt, lambda _: self._wish_interrupt()),
             (Dtmf, self._key_pressed),
             (TurnInterrupted, self._turn_interrupted),
+            *self._interrupters(),
             (Closed, lambda event: self._finish(SessionEnd("channel", event.reason.error))),
         ]
         relayed = [kind for kind in SESSION_EVENTS.values() if kind is not Status]
@@ -392,6 +404,12 @@ class Session(Emitter):
         self._wish_interrupt()
         self._request(partial(self._model.send_text, f"The caller pressed {keys}."))
 
+    def _agent_for_model(self) -> Agent:
+        """Where the session decides who interrupts, the model does not."""
+        if not self._policy.rules.guards:
+            return self.agent
+        return self.agent.replace(turn_detection=replace(self.agent.turn_detection, interrupt=False))
+
     def _introduce(self) -> None:
         """The agent's first words, unasked; and what it has to do without with this model."""
         can, greeting = self._model.capabilities, self.agent.greeting
@@ -444,11 +462,13 @@ class Session(Emitter):
             case AudioDone(item_id=item_id):
                 self._mouth.end(item_id)
             case InputSpeechStarted():
-                if not self.protected:
-                    self.channel.interrupt()
+                self._tell_policy(partial(self._policy.speech_started, "model"))
                 self.channel.emit(SpeechStarted())
             case InputSpeechStopped():
+                self._tell_policy(partial(self._policy.speech_stopped, "model"))
                 self.channel.emit(SpeechStopped())
+            case InputCommitted():
+                self._tell_policy(self._policy.evidence)
             case ResponseCreated():
                 self._response_begun(event)
             case ToolCall():
@@ -456,6 +476,8 @@ class Session(Emitter):
             case ResponseInterrupted() | ResponseDone():
                 self._response_over(event)
             case InputTranscript(item_id=item_id, text=text):
+                if any(map(str.isalnum, text)):
+                    self._tell_policy(self._policy.evidence)
                 self._said("caller", text, item_id)
             case OutputTranscript(item_id=item_id, text=text):
                 self._said("agent", text, item_id)
@@ -470,7 +492,7 @@ class Session(Emitter):
         current = self._answers.current
         if event.response_id is None or event.response_id == current:
             self._answers.over(current)
-            if cancelled and not self.protected:
+            if cancelled and not self.protected and not self._policy.rules.guards:  # else the session decides, not the model
                 if current is not None:
                     self._mouth.silence_response(current)
                 self.channel.interrupt()
@@ -483,6 +505,32 @@ class Session(Emitter):
             self._mouth.say(event)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self._finish(SessionEnd("channel"))
+
+    # ---- the caller speaks while the agent does
+
+    def _interrupters(self) -> list[tuple[type[Event], Callable[..., object]]]:
+        """What a policy must hear of, if it is to decide instead of the model."""
+        rules = self._policy.rules
+        if not rules.guards:
+            return []
+        listeners: list[tuple[type[Event], Callable[..., object]]] = [(TurnStarted, lambda _: self._tell_policy(self._policy.turn_started))]
+        if rules.listens:
+            ear = LocalEar(self.channel.input_format, self._policy)
+            listeners.append((Audio, lambda event: self._tell_policy(lambda now: ear.hear(event))))
+        return listeners
+
+    def _tell_policy(self, what: Callable[[float], None]) -> None:
+        deadline = self._policy.deadline
+        what(trio.current_time())
+        if self._policy.deadline != deadline:
+            self._policy_told.unpark_all()
+
+    async def _keep_time(self) -> None:
+        """Let the policy do in time what is due without a word from anybody."""
+        while True:
+            with trio.CancelScope(deadline=self._policy.deadline):
+                await self._policy_told.park()
+            self._policy.pass_time(trio.current_time())
 
     # ---- tools, as the toolbox asks for them
 
@@ -518,6 +566,31 @@ class Session(Emitter):
         await trio.lowlevel.checkpoint()
         while not self._answers.idle:
             await self._answers.changed.park()
+
+
+class _Stage:
+    """What the agent says, as a `BargeInPolicy` sees and stops it."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def heard(self) -> float | None:
+        turn = self._session.channel.current_turn
+        if turn is None:
+            return None if self._session._answers.current is None else 0.0
+        return turn.ledger.heard / turn.format.rate
+
+    def protected(self) -> bool:
+        return self._session.protected
+
+    def stop(self) -> None:
+        """A model that interrupts by itself is told only what it does not know: that of its answer nothing is to be heard."""
+        interruption = self._session.channel.interrupt()
+        if self._session._policy.rules.guards or not interruption.turns:
+            self._session._cancel_response()
+
+    def pause(self) -> Pause:
+        return self._session.channel.pause(resume_after=math.inf)
 
 
 def _silenced(frame: Frame) -> Frame:

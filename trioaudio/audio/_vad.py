@@ -125,6 +125,11 @@ class _BlockVad(ABC):
         self._full_scale = 32_768 * len(self._ones)
         self._blocks = self._pending = self._evidence = self._began = self._quiet = 0
 
+    @property
+    def spoken(self) -> float:
+        """Seconds of the speech that is going on, up to the last block that was heard as speech; 0 while there is none."""
+        return (self._blocks - self._quiet - self._began) * PTIME if self.speaking else 0.0
+
     def push(self, frame: Frame) -> list[SpeechEdge]:
         """Hear the next block of audio, of any length; the edges that were decided by it, in order.
 

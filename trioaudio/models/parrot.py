@@ -190,7 +190,8 @@ class Parrot(Model):
         self._began = position - self._samples(PREROLL)
         self._utterances += 1
         self._mouth.say(InputSpeechStarted(self._ms(position), self._user))
-        self._mouth.stop("interrupted")
+        if self._agent.turn_detection.interrupt:
+            self._mouth.stop("interrupted")
 
     def _speech_stopped(self, position: int) -> None:
         begin, self._began = self._began, None
