@@ -26,8 +26,13 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ),
     ("wire", "wire.*"),
     ("_extras", "_secret", "_option_types", "_logs", "_log_lines", "_options", "_audiofiles", "clips"),
-    ("abc", "_source", "_model", "_listener", "_plugin"),
+    (
+        *("_address", "_handshake", "_library_socket", "_lean_socket", "_open_socket", "_pipe", "_service_nursery", "_socket"),
+        "_websocket_codec",
+    ),
+    ("abc", "_front_door", "_source", "_model", "_listener", "_plugin"),
     ("_plugins", "_config", "_call_log", "_block", "_ticker", "_subscription", "_dispatch", "_emitter", "_asyncio_bridge"),
+    ("_perimeter", "_routes", "_tls", "_front_door_statistics", "_http_*", "_front_door_server"),
     ("_inbox", "_hearing", "_outbox", "_turn", "_epoch", "_settlement", "_pause", "_counters", "_playout", "_playback"),
     ("_recording", "_timeline", "_timeline_picture"),
     ("_negotiation", "_commands"),
@@ -64,7 +69,20 @@ OPEN_TO_PLUGINS = [
     "wire",
     "wire.*",
 ]
-NURSERIES = ["_block", "_channel", "_session", "_call_task", "_serve", *PLUGINS, "testing", "testing.*", "_cli", "_cli_*", "_cli.*"]
+NURSERIES = [
+    "_block",
+    "_service_nursery",
+    "_channel",
+    "_session",
+    "_call_task",
+    "_serve",
+    *PLUGINS,
+    "testing",
+    "testing.*",
+    "_cli",
+    "_cli_*",
+    "_cli.*",
+]
 COMMAND_LINE = list(FLOORS[-1])
 NAMELESS = re.compile(r"util|helper|manager|common|misc")
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ._errors import CapabilityError as CapabilityError
     from ._errors import ControlOverflowError as ControlOverflowError
     from ._errors import FormatError as FormatError
+    from ._errors import FrontDoorError as FrontDoorError
     from ._errors import InsecureConnectionError as InsecureConnectionError
     from ._errors import LocalProtocolError as LocalProtocolError
     from ._errors import MissingExtraError as MissingExtraError
@@ -63,6 +64,9 @@ if TYPE_CHECKING:
     from ._events import TurnPlayed as TurnPlayed
     from ._events import TurnResumed as TurnResumed
     from ._events import TurnStarted as TurnStarted
+    from ._front_door_server import OpenFrontDoor as OpenFrontDoor
+    from ._front_door_server import open_front_door as open_front_door
+    from ._front_door_statistics import FrontDoorStatistics as FrontDoorStatistics
     from ._inbox import InboundAudio as InboundAudio
     from ._limits import Limits as Limits
     from ._limits import Timeouts as Timeouts
@@ -117,6 +121,7 @@ if TYPE_CHECKING:
     from ._summary import CallSummary as CallSummary
     from ._telemetry import trace_session as trace_session
     from ._timeline import Timeline as Timeline
+    from ._tls import server_tls as server_tls
     from ._tool import Tool as Tool
     from ._tool import tool as tool
     from ._turn import Turn as Turn
@@ -132,7 +137,8 @@ else:  # hidden from type checkers, which would otherwise believe in any name
         "._config": "Config load_config",
         "._end_reason": "END_REASONS EndReason Rejection",
         "._errors": (
-            "AudioFileError CapabilityError ControlOverflowError FormatError InsecureConnectionError LocalProtocolError MissingExtraError "
+            "AudioFileError CapabilityError ControlOverflowError FormatError FrontDoorError InsecureConnectionError LocalProtocolError "
+            "MissingExtraError "
             "OptionError ParameterError PluginError ProtocolError RemoteProtocolError SubscriberLagged TrioAudioError "
             "TurnInterruptedError"
         ),
@@ -140,6 +146,8 @@ else:  # hidden from type checkers, which would otherwise believe in any name
             "AppEvent Audio AudioDropped Closed Commit Dtmf Event Fault Hangup Interrupt Mute SpeechStarted "
             "SpeechStopped Status ToolCalled ToolReturned TurnInterrupted TurnPaused TurnPlayed TurnResumed TurnStarted"
         ),
+        "._front_door_server": "OpenFrontDoor open_front_door",
+        "._front_door_statistics": "FrontDoorStatistics",
         "._inbox": "InboundAudio",
         "._limits": "Limits Timeouts",
         "._log_lines": "JsonLines TextLines configure_logging",
@@ -163,6 +171,7 @@ else:  # hidden from type checkers, which would otherwise believe in any name
         "._telemetry": "trace_session",
         "._timeline": "Timeline",
         "._tool": "Tool tool",
+        "._tls": "server_tls",
         "._turn": "Turn",
     }
     _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}

@@ -70,6 +70,10 @@ class CapabilityError(TrioAudioError):
     """A model or a source was asked for something it declares it cannot do; names it and the capability."""
 
 
+class FrontDoorError(TrioAudioError):
+    """The front door cannot be opened, or a route cannot be offered there; names the port, file or path and the remedy."""
+
+
 class TurnInterruptedError(trio.BrokenResourceError):
     """The turn was interrupted: what it still has to say must not be said.
 
@@ -98,5 +102,5 @@ class LocalProtocolError(ProtocolError):
     """*Our* side asked for something the protocol forbids here."""
 
 
-class RemoteProtocolError(ProtocolError):
-    """*Their* bytes break the protocol; the connection's state cannot be trusted any more."""
+class RemoteProtocolError(ProtocolError, trio.BrokenResourceError):
+    """*Their* bytes break the protocol; the connection's state cannot be trusted any more, so it counts as broken."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ._bounds import Count, Dollars, Fade, Seconds, Span, check_settings
+from ._bounds import Bytes, Count, Dollars, Fade, Seconds, Span, check_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,14 @@ class Limits:
     """How long nobody may speak in a served call before it is hung up."""
     cost_per_call: Dollars | None = None
     """What a served call may cost, as far as it is reported (`Call.report_usage`); past that it is hung up."""
+    message: Bytes = 65_536
+    """Bytes of a websocket message that comes in (characters, if it is text); a longer one breaks the websocket."""
+    http_header: Bytes = 16_384
+    """Bytes of a request's first line and headers at the front door; past that it is refused (431)."""
+    http_body: Bytes = 65_536
+    """Bytes of a request's body at the front door; past that it is refused (413)."""
+    connections: Count = 1_000
+    """Connections the front door has open at a time; past that new ones are refused (503)."""
 
     start_audio: Seconds = 10.0
     """Inbound audio kept while a session connects to its model, and until the model has caught up; past that the oldest goes."""
@@ -78,6 +86,18 @@ class Timeouts:
     """For a listener's plugin to connect a call that is accepted, or to carry out a redirection; after that the call is broken."""
     drain: Seconds = 30.0
     """For the calls of a server that is going away to end by themselves; the rest hear a farewell and are hung up."""
+    handshake: Span = 5.0
+    """For TLS to be agreed on, and for a websocket to be accepted or rejected."""
+    keepalive: Span = 20.0
+    """How long a websocket may be silent before it is pinged, and how long an answer may take before it is broken."""
+    http_header: Span = 5.0
+    """From the first byte of a request at the front door to the end of its headers."""
+    http_body: Span = 10.0
+    """For the body of a request to arrive at the front door."""
+    http_response: Span = 15.0
+    """For a handler to answer a request; after that the front door does (503)."""
+    http_idle: Span = 15.0
+    """How long a connection to the front door is kept for the next request."""
 
     def __post_init__(self) -> None:
         """Raises `OptionError` when a value is not what it may be."""

@@ -3,12 +3,24 @@
 A plugin sees contracts, events, errors, ``audio`` and ``wire``; never the channel, never another plugin.
 """
 
+from ._front_door import Auth as Auth
+from ._front_door import Fields as Fields
+from ._front_door import FrontDoor as FrontDoor
+from ._front_door import Handler as Handler
+from ._front_door import Headers as Headers
+from ._front_door import Request as Request
+from ._front_door import Response as Response
+from ._front_door import Route as Route
+from ._front_door import Upgrade as Upgrade
+from ._front_door import UpgradeHandler as UpgradeHandler
 from ._instruments import Instrument as Instrument
+from ._library_socket import adopt_socket as adopt_socket
 from ._listener import Direction as Direction
 from ._listener import Invitation as Invitation
 from ._listener import Listener as Listener
 from ._model import Capability as Capability
 from ._model import Model as Model
+from ._open_socket import open_socket as open_socket
 from ._options import Injected as Injected
 from ._options import Option as Option
 from ._plugin import CONTRACT_VERSION as CONTRACT_VERSION
@@ -20,6 +32,7 @@ from ._plugin import listener_plugin as listener_plugin
 from ._plugin import model_plugin as model_plugin
 from ._plugin import source_plugin as source_plugin
 from ._secret import require_private as require_private
+from ._socket import WebSocket as WebSocket
 from ._source import Buffering as Buffering
 from ._source import FarEnd as FarEnd
 from ._source import Paced as Paced

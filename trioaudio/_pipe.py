@@ -1,0 +1,127 @@
+"""What bytes travel through: a socket driven by hand, or any stream of Trio's (for TLS)."""
+
+from __future__ import annotations
+
+import socket
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import suppress
+
+import trio
+from trio.lowlevel import notify_closing, wait_readable, wait_writable
+
+CHUNK = 65_536
+"""Bytes read at once; more costs time in the kernel whether they are there or not."""
+
+
+class Pipe(ABC):
+    """Bytes in both directions. One task reads, one writes."""
+
+    @abstractmethod
+    async def read(self, most: int = CHUNK) -> bytes:
+        """Some bytes; none at the end.
+
+        Checkpoint: yes. On cancel: nothing is lost.
+
+        Raises:
+            trio.BrokenResourceError: the connection failed.
+            trio.ClosedResourceError: it was closed here, also meanwhile.
+        """
+
+    @abstractmethod
+    def write_nowait(self, data: bytes) -> int:
+        """Hand over what fits; returns how many bytes that was.
+
+        Raises:
+            trio.BrokenResourceError: the connection failed.
+        """
+
+    @abstractmethod
+    async def write(self, data: bytes) -> None:
+        """Hand over all of it. Checkpoint: yes. On cancel: nobody knows how much was written.
+
+        Raises:
+            trio.BrokenResourceError, trio.ClosedResourceError: as `read`.
+        """
+
+    def end_writing(self) -> None:  # noqa: B027 - not every pipe can
+        """Tell the other side that nothing more comes, if that can be told."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close it at once, also under the hands of whoever reads or writes."""
+
+
+class SocketPipe(Pipe):
+    """A connected, non-blocking socket of the standard library: system calls, and a wait only when there is a reason to wait."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._closed = False
+
+    async def read(self, most: int = CHUNK) -> bytes:
+        while True:
+            await self._wait(wait_readable)
+            try:
+                return self._sock.recv(most)
+            except BlockingIOError:  # somebody woke us for nothing
+                continue
+            except OSError as exc:
+                raise trio.BrokenResourceError(f"the connection failed: {exc}") from exc
+
+    def write_nowait(self, data: bytes) -> int:
+        if self._closed:
+            return 0
+        try:
+            return self._sock.send(data)
+        except BlockingIOError:
+            return 0
+        except OSError as exc:
+            raise trio.BrokenResourceError(f"the connection failed: {exc}") from exc
+
+    async def write(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            await self._wait(wait_writable)
+            rest = rest[self.write_nowait(rest) :]  # type: ignore[arg-type]  # sockets take views too
+
+    async def _wait(self, until: Callable[[socket.socket], object]) -> None:
+        if self._closed:
+            await trio.lowlevel.checkpoint()
+            raise trio.ClosedResourceError("this connection was closed here")
+        await until(self._sock)  # type: ignore[misc]
+
+    def end_writing(self) -> None:
+        if not self._closed:
+            with suppress(OSError):  # it is gone
+                self._sock.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            notify_closing(self._sock)
+            self._sock.close()
+
+
+class StreamPipe(Pipe):
+    """A stream of Trio's.
+
+    Args:
+        stream: where bytes go.
+        close: closes what lies under the stream, at once.
+    """
+
+    def __init__(self, stream: trio.abc.Stream, close: Callable[[], None]) -> None:
+        self._stream, self.close = stream, close  # type: ignore[method-assign]
+
+    async def read(self, most: int = CHUNK) -> bytes:
+        return bytes(await self._stream.receive_some(most))
+
+    def write_nowait(self, data: bytes) -> int:
+        return 0
+
+    async def write(self, data: bytes) -> None:
+        await self._stream.send_all(data)
+
+    def close(self) -> None:
+        """Replaced by what is given."""
