@@ -7,7 +7,7 @@ import json
 import logging
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,15 +33,7 @@ from trioaudio.testing import Script, ScriptedFarEnd, breaks, open_call, say
 Lines = Callable[[], list[dict[str, Any]]]
 
 
-@pytest.fixture(autouse=True)
-def as_before() -> Iterator[None]:
-    """Undo what was configured."""
-    root, ours, words = (logging.getLogger(name) for name in ("", "trioaudio", "trioaudio.transcript"))
-    before = root.handlers[:], root.level, ours.level, words.level
-    yield
-    root.handlers[:], levels = before[0], before[1:]
-    for logger, level in zip((root, ours, words), levels, strict=True):
-        logger.setLevel(level)
+pytestmark = pytest.mark.usefixtures("logging_as_before")
 
 
 @pytest.fixture

@@ -107,10 +107,10 @@ class Agent:
         TypeError: a tool's signature says too little, or two tools have one name.
     """
 
-    instructions: str
+    instructions: str = field(repr=False)  # a session's agent has its variables filled in, which may be anything
     voice: str | None
     tools: tuple[Tool, ...]
-    greeting: str | None
+    greeting: str | None = field(repr=False)
     transcribe: bool
     turn_detection: TurnDetection
     barge_in: BargeIn

@@ -27,9 +27,9 @@ def log_closed(reason: CloseReason, statistics: ChannelStatistics) -> None:
     _channel.log(level, "closed: %s%s; %s", reason.kind, cause, account, extra={"reason": reason.kind, "statistics": statistics})
 
 
-def log_fault(fault: Fault) -> None:
-    """Something failed that does not end the call."""
-    _channel.warning("%s: %s", fault.what, _named(fault.error))
+def log_fault(fault: Fault, whose: str) -> None:
+    """Something failed that does not end the call; ``whose`` is the last part of the logger's name, such as ``channel``."""
+    logging.getLogger(f"trioaudio.{whose}").warning("%s: %s", fault.what, _named(fault.error))
 
 
 def log_status(model: str, status: str, detail: str, error: BaseException | None) -> None:

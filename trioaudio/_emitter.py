@@ -63,7 +63,7 @@ class Emitter:
         """
         made = self._dispatch.event(event, args)
         if isinstance(made, Fault):
-            log_fault(made)
+            log_fault(made, type(self).__name__.lower())
         return self._dispatch.emit(made)
 
     @overload

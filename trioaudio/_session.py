@@ -425,9 +425,7 @@ class Session(Emitter):
             self._cannot("respond", "the agent has a greeting, and its model cannot speak unasked")
 
     def _cannot(self, capability: str, what: str) -> None:
-        error = self._model._cannot(capability)
-        log.warning("%s: %s", what, error)
-        self.emit(Fault(error, what))
+        self.emit(Fault(self._model._cannot(capability), what))
 
     async def _ask(self, command: Callable[[], Awaitable[None]], *, protected: bool = False) -> None:
         await self._commands.run(self._answers.asking(command, protected=protected))

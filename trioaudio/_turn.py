@@ -30,7 +30,7 @@ def as_frame(audio: AudioInput, format: AudioFormat) -> Frame:
     """Audio in any of the accepted forms as a frame: base64 ``str``, ``bytes``, int16 ``ndarray`` (all in ``format``) or `Frame`.
 
     Raises:
-        FormatError: a `Frame` in another format, or bytes that are no whole number of samples.
+        FormatError: a `Frame` in another format, bytes that are no whole number of samples, or something else altogether.
     """
     if isinstance(audio, Frame):
         if audio.format is not format and audio.format != format:
@@ -42,6 +42,8 @@ def as_frame(audio: AudioInput, format: AudioFormat) -> Frame:
         return Frame.from_base64(audio, format)
     if isinstance(audio, (bytes, bytearray, memoryview)):
         return Frame(bytes(audio), format)
+    if not hasattr(audio, "dtype"):
+        raise FormatError(f"a {type(audio).__name__} is no audio; give base64 text, bytes, an int16 array or a Frame")
     return Frame.from_samples(audio, format)
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import logging
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -87,24 +86,13 @@ def test_a_call_heeds_the_file(trioaudio: Command, folder: Path, clip: Path) -> 
     assert "had to say, in 0 turns" in trioaudio(*call, "--config", "deaf.toml").out
 
 
-@pytest.fixture
-def unlogged() -> Iterator[None]:
-    """Undo what a command has configured."""
-    root, ours, words = (logging.getLogger(name) for name in ("", "trioaudio", "trioaudio.transcript"))
-    before = root.handlers[:], root.level, ours.level, words.level
-    yield
-    root.handlers[:], levels = before[0], before[1:]
-    for logger, level in zip((root, ours, words), levels, strict=True):
-        logger.setLevel(level)
-
-
 def test_a_call_logs_nothing_unless_it_is_asked_to(trioaudio: Command, folder: Path, clip: Path) -> None:
     assert trioaudio("run", "--source", f"wavfile:{clip}", "--model", "parrot", "--fast").err == ""
 
 
 @pytest.mark.parametrize("way", ["options", "variables", "file"])
 def test_a_call_logs_json_lines_where_it_is_asked_to(
-    trioaudio: Command, folder: Path, clip: Path, way: str, monkeypatch: pytest.MonkeyPatch, unlogged: None
+    trioaudio: Command, folder: Path, clip: Path, way: str, monkeypatch: pytest.MonkeyPatch, logging_as_before: None
 ) -> None:
     Path("trioaudio.toml").write_text("[log]\nformat = 'json'\nlevel = 'info'\n", encoding="utf-8")
     words: tuple[str, ...] = ()

@@ -189,4 +189,6 @@ class Frame:
         return hash((self._format, self._media_time, self.data))
 
     def __repr__(self) -> str:  # never the audio itself: what a caller says must not reach a log
+        if not hasattr(self, "_num_samples"):  # in a traceback that shows locals, of one that was refused
+            return "<Frame that could not be made>"
         return f"<Frame {self.num_samples} samples of {self.format} at {self.media_time}>"

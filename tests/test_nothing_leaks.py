@@ -1,0 +1,460 @@
+"""A planted secret, voice, number and planted words never show up in what built-ins leave behind, however they fail.
+
+One test for all: a new built-in plugin that has no scenario here fails `test_every_builtin_is_looked_at`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from planted import CYCLE, NUMBER, SECRET, WORDS, Leavings, found_in, voice
+
+from trioaudio import (
+    Agent,
+    Call,
+    Channel,
+    Dtmf,
+    Event,
+    Fault,
+    Limits,
+    OptionError,
+    Secret,
+    Session,
+    Timeouts,
+    load_config,
+    open_channel,
+    open_server,
+    open_session,
+    trace_session,
+)
+from trioaudio.__main__ import main
+from trioaudio._plugins import choose_model, list_plugins
+from trioaudio.audio import PCM16_24K, AudioFormat, Frame
+from trioaudio.sources.memory import memory_exchange, memory_pair
+from trioaudio.testing import Script, ScriptedFarEnd, calls, open_call, run_virtual, say
+
+pytestmark = pytest.mark.usefixtures("logging_as_before")
+
+Scenario = Callable[[Leavings], Awaitable[None]]
+
+CLOUD = '''
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+from trioaudio import Secret
+from trioaudio.abc import Model, Option, model_plugin
+from trioaudio.models.parrot import open_parrot
+
+
+@model_plugin("cloud", virtual=True)
+@asynccontextmanager
+async def open_cloud(
+    *, key: Annotated[Secret, Option(env="CLOUD_KEY")], pin: Annotated[str, Option(secret=True)] = "", fails: bool = False
+):
+    """A model that needs a key."""
+    if fails:
+        raise ConnectionRefusedError(f"the cloud refused {key}")
+    async with open_parrot() as model:
+        yield model
+'''
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Install the package ``planted-cloud``, whose model takes a key."""
+    site = tmp_path / "site"
+    info = site / "planted_cloud-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.4\nName: planted-cloud\nVersion: 1.0\n", encoding="utf-8")
+    (info / "entry_points.txt").write_text("[trioaudio.models]\ncloud = planted_cloud:open_cloud\n", encoding="utf-8")
+    (site / "planted_cloud.py").write_text(CLOUD, encoding="utf-8")
+    monkeypatch.syspath_prepend(site)
+    importlib.invalidate_caches()
+    yield
+    sys.modules.pop("planted_cloud", None)
+
+
+@pytest.fixture
+def caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A recording of the planted voice, and silence after it."""
+    np, soundfile = pytest.importorskip("numpy"), pytest.importorskip("soundfile")
+    said = np.frombuffer(voice(1.5, PCM16_24K).data, np.int16)
+    soundfile.write(tmp_path / "caller.wav", np.concatenate([said, np.zeros(48_000, np.int16)]), 24_000)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "caller.wav"
+
+
+def planted_agent() -> Agent:
+    """An agent with a key for its provider, and one in a variable."""
+    return Agent(f"Say {WORDS}, {{name}}.", tools=[fails], variables={"name": SECRET}, provider_options={"api_key": SECRET})
+
+
+def fails(city: str) -> str:
+    """Fail."""
+    raise LookupError(f"nothing is known of {len(city)} letters")
+
+
+# ---- what is done
+
+
+@asynccontextmanager
+async def watched(leavings: Leavings, channel: Channel, *more: object) -> AsyncGenerator[None, None]:
+    """Keep every event of a channel; look at it, and at them, when it has been used."""
+    events: list[Event] = []
+    for name in (
+        "audio",
+        "commit",
+        "dtmf",
+        "error",
+        "turn_started",
+        "turn_played",
+        "turn_interrupted",
+        "audio_dropped",
+        "hangup",
+        "closed",
+    ):
+        channel.on(name, events.append)
+    try:
+        yield
+    finally:
+        leavings.add_objects("a channel", channel, channel.statistics(), events, *more)
+
+
+async def talk(leavings: Leavings, channel: Channel, model: Any) -> Session:
+    """A whole conversation: both speak, the caller interrupts, keys are pressed."""
+    async with watched(leavings, channel), open_session(channel, model, planted_agent()) as session:
+        with trace(leavings, session):
+            await trio.sleep(1.8)
+            session.commit()
+            await session.wait_event("turn_started")
+            await trio.sleep(0.3)
+            interruption = session.interrupt()
+            assert interruption, "nothing was said"
+            leavings.add_objects("an interruption", interruption)
+            await channel.send_audio(voice(0.5, channel.output_format))
+            channel.emit(Dtmf("1"))
+            channel.emit(Fault(OSError("the disk is full"), "the recording has stopped"))
+            await channel.wait_played()
+    leavings.add_objects("a session", session, session.transcript)
+    return session
+
+
+def trace(leavings: Leavings, session: Session) -> Any:
+    """Trace it too, where there is an SDK."""
+    pytest.importorskip("opentelemetry.sdk")
+    from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
+
+    class Exporter(SpanExporter):
+        def export(self, spans: Any) -> SpanExportResult:
+            for span in spans:
+                assert isinstance(span, ReadableSpan)
+                leavings.add(f"span {span.name}", span.to_json())
+            return SpanExportResult.SUCCESS
+
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(Exporter()))
+    return trace_session(session, tracer_provider=provider)
+
+
+async def memory_to_parrot(leavings: Leavings) -> None:
+    source, far_end = memory_pair(PCM16_24K)
+    async with open_channel(source) as channel:
+        far_end.say(voice(2.0, PCM16_24K))
+        far_end.say(Frame(bytes(96_000), PCM16_24K))
+        await talk(leavings, channel, choose_model("parrot?speed=4"))
+    leavings.add_objects("a far end", far_end, source)
+
+
+async def wavfile_to_parrot(leavings: Leavings) -> None:
+    async with open_channel("wavfile:caller.wav", record="call.wav") as channel:
+        await talk(leavings, channel, "parrot")
+        leavings.add_objects("a recording", channel.recording)
+
+
+async def memory_listener(leavings: Leavings) -> None:
+    """Calls that are served: one that talks, one whose handler fails, one that is refused, one whose model fails."""
+    exchange = memory_exchange()
+
+    async def handle(call: Call) -> None:
+        leavings.add_objects("a call", call)
+        if call.parameters["wish"] == "none":
+            await call.reject("declined")
+            return
+        async with call.accept() as channel, watched(leavings, channel, call):
+            if call.parameters["wish"] == "failure":
+                channel.on("audio", fail_on)
+                await channel.wait_closed()
+            await talk(leavings, channel, "parrot" if call.parameters["wish"] == "talk" else "parrot?speed=-1")
+            await channel.hang_up()
+
+    async with open_server(exchange, handle, on_summary=lambda summary: leavings.add_objects("a summary", summary)) as server:
+        for wish in ("talk", "failure", "none", "model"):
+            far_end = exchange.dial(NUMBER, NUMBER, parameters={"wish": wish}, headers={"Authorization": f"Bearer {SECRET}"})
+            far_end.say(voice(2.0, PCM16_24K))
+            far_end.say(Frame(bytes(96_000), PCM16_24K))
+        await trio.sleep(60)
+        leavings.add_objects("a server", server)
+        exchange.close()
+        await server.wait_ended()
+
+
+def fail_on(event: object) -> None:
+    """A listener's bug."""
+    raise LookupError(f"what to do with {event}?")
+
+
+async def a_listener_fails(leavings: Leavings) -> None:
+    source, far_end = memory_pair(PCM16_24K)
+    await refused(leavings, lambda channel: channel.on("audio", fail_on), source, lambda: far_end.say(voice(0.02, PCM16_24K)))
+
+
+async def an_instrument_fails(leavings: Leavings) -> None:
+    class Meter:
+        def caller_heard(self, frame: Frame, now: float) -> None:
+            raise LookupError(f"cannot measure {frame}")
+
+        def agent_handed(self, *_: object) -> None:
+            raise LookupError
+
+    source, far_end = memory_pair(PCM16_24K)
+    meter: Any = Meter()
+    async with open_channel(source, instruments=[meter]) as channel, watched(leavings, channel):
+        far_end.say(voice(0.02, PCM16_24K))
+        await channel.send_audio(voice(0.5, PCM16_24K))
+        await channel.wait_played()
+
+
+async def refused(leavings: Leavings, prepare: Callable[[Channel], object], source: Any, begin: Callable[[], object]) -> None:
+    """A channel that ends with an error."""
+    try:
+        async with open_channel(source) as channel, watched(leavings, channel):
+            prepare(channel)
+            begin()
+            await channel.wait_closed()
+    except* Exception as group:  # noqa: BLE001 - whatever it is, it is looked at
+        leavings.add_error("a channel that failed", group)
+
+
+async def a_far_end_breaks(leavings: Leavings) -> None:
+    for harm in (lambda far: far.fail(OSError("no route")), lambda far: far.stall()):
+        far = ScriptedFarEnd(format=PCM16_24K)
+        async with open_channel(far.source, timeouts=Timeouts(write=1.0)) as channel, watched(leavings, channel, far):
+            with channel.turn("a") as turn:
+                turn.send_nowait(voice(2.0, PCM16_24K))
+                harm(far)
+                await trio.sleep(5)
+                try:
+                    await turn.send(voice(1.0, PCM16_24K))
+                except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
+                    leavings.add_error("a far end that broke", exc)
+
+
+async def audio_is_refused(leavings: Leavings) -> None:
+    """Audio that is no audio, too much of it, or in another format: complaints must not quote it."""
+    source, _ = memory_pair(PCM16_24K)
+    async with open_channel(source, limits=Limits(max_turn=0.1)) as channel, watched(leavings, channel):
+        bad: list[Any] = [
+            voice(0.1, PCM16_24K).base64 + "!",
+            voice(0.1, PCM16_24K).base64[:-3],
+            voice(0.1, PCM16_24K).data + b"\0",
+            voice(0.1, AudioFormat("pcm16", 8_000)),
+            list(CYCLE * 4),
+            memoryview(CYCLE * 9)[:-1],
+        ]
+        for audio in bad:
+            try:
+                await channel.send_audio(audio)
+            except (ValueError, TypeError) as exc:
+                leavings.add_error("audio that was refused", exc)
+            else:
+                raise AssertionError("it was not refused")
+        with channel.turn("a") as turn:
+            for _ in range(10):
+                try:
+                    turn.send_nowait(voice(0.1, PCM16_24K))
+                except trio.WouldBlock as exc:
+                    leavings.add_error("a turn that was full", exc)
+
+
+async def a_tool_fails(leavings: Leavings) -> None:
+    script = Script([say(0.5, "a", transcript=WORDS), calls(("fails", {"city": WORDS}))], greets=True)
+    async with open_call(script, planted_agent()) as (caller, session):
+        events: list[Event] = []
+        session.on("tool.called", events.append).on("tool.returned", events.append).on("tool.call", events.append)
+        await session.wait_event("tool.returned")
+        await session.channel.wait_played()
+        leavings.add_objects("a tool", caller, session, session.agent, events)
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "source memory, model parrot": memory_to_parrot,
+    "source wavfile, model parrot": wavfile_to_parrot,
+    "listener memory": memory_listener,
+    "a listener fails": a_listener_fails,
+    "an instrument fails": an_instrument_fails,
+    "a far end breaks": a_far_end_breaks,
+    "audio is refused": audio_is_refused,
+    "a tool fails": a_tool_fails,
+}
+
+
+def leavings_of(scenario: str) -> Leavings:
+    """Run a scenario on the virtual clock; its own failure is looked at as well."""
+    leavings = Leavings()
+    with leavings.logged():
+        run_virtual(SCENARIOS[scenario], leavings)
+    assert len(leavings.texts) > 3, "nothing was looked at"
+    return leavings
+
+
+# ---- what is looked for
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_a_call_shows_neither_secret_nor_audio_nor_number(scenario: str, caller: Path) -> None:
+    assert not leavings_of(scenario).leaks()
+
+
+def test_every_builtin_is_looked_at() -> None:
+    builtins = {f"{info.kind} {info.name}" for info in list_plugins() if info.package == "trioaudio"}
+    assert {each for each in builtins if not any(each in scenario for scenario in SCENARIOS)} == set()
+
+
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "a call": ("--model", "cloud"),
+    "a call with a spec": ("--model", f"cloud?key={SECRET.replace('=', '%3D')}&pin={SECRET.replace('=', '%3D')}"),
+    "a call that fails": ("--model", "cloud?fails"),
+    "a wrong option": ("--model", f"cloud?pni={SECRET.replace('=', '%3D')}"),
+    "a wrong key": ("--model", f"cloud?key={SECRET.replace('=', '%3D')}%0A"),
+}
+
+
+@pytest.mark.parametrize("way", ["variable", "file", "settings"])
+@pytest.mark.parametrize("command", [*COMMANDS, "plugins", "plugins cloud", "config", "config that is wrong"])
+def test_a_command_shows_neither_secret_nor_audio(
+    command: str, way: str, cloud: None, caller: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leavings = Leavings()
+    plant(way, monkeypatch)
+    make_call = ("run", "--source", "wavfile:caller.wav", "--fast", "--linger", "1", "--timeline", "call.png", "--log-level", "debug")
+    words = [*make_call, *COMMANDS[command]] if command in COMMANDS else command.split()[: 2 if "cloud" in command else 1]
+    if way == "settings" and command != "plugins" and command != "plugins cloud":
+        words += ["--config", "trioaudio.toml"]
+    if command == "config that is wrong":
+        Path("trioaudio.toml").write_text(f"[models.cloud]\nkey = {json.dumps(SECRET)}\npni = {json.dumps(SECRET)}\n", encoding="utf-8")
+        words = ["config", "--config", "trioaudio.toml"]
+    with leavings.logged():
+        code = main(words)
+    assert code in (0, 1, 2)
+    for text in capfd.readouterr():
+        leavings.add("printed", text)
+    assert not leavings.leaks()
+    assert (code == 0) == ("wrong" not in command and "fails" not in command)
+
+
+def plant(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the cloud its key."""
+    Path("key").write_text(SECRET + "\n", encoding="utf-8")
+    Path("trioaudio.toml").write_text(f"[models.cloud]\nkey = {json.dumps(SECRET)}\n", encoding="utf-8")
+    if way == "variable":
+        monkeypatch.setenv("CLOUD_KEY", SECRET)
+    elif way == "file":
+        monkeypatch.setenv("CLOUD_KEY_FILE", "key")
+
+
+def test_what_opens_a_plugin_shows_no_secret(cloud: None, caller: Path) -> None:
+    leavings = Leavings()
+    plant("settings", pytest.MonkeyPatch())
+    config = load_config("trioaudio.toml", {})
+    leavings.add_objects("settings", config, config.model("cloud"), Secret(SECRET))
+
+    async def open_it() -> None:
+        async with config.model("cloud?fails")():
+            pass
+
+    try:
+        trio.run(open_it)
+    except ConnectionRefusedError as exc:
+        leavings.add_error("a model that cannot be opened", exc)
+    with pytest.raises(OptionError) as raised:
+        config.model(f"cloud?key={SECRET}%0A")
+    leavings.add("an option that is refused", str(raised.value))
+    assert not leavings.leaks()
+
+
+# ---- that it would be found
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        (f"connecting with {SECRET}", "secret"),
+        ("cloud?key=swordfish/4711%3Dsesame%2Bopen", "secret"),
+        (repr(CYCLE * 3), "audio"),
+        (repr(bytearray(CYCLE * 3)), "audio"),
+        ((CYCLE * 3).hex(), "audio"),
+        (str(list(CYCLE * 3)), "audio"),
+        (repr(memoryview(CYCLE * 3).cast("h").tolist()), "audio"),
+        (voice(0.02, PCM16_24K).base64, "audio"),
+        (voice(0.02, PCM16_24K).base64[5:60], "audio"),
+        (f"call from {NUMBER}", "number"),
+        (f"agent: {WORDS}", "words"),
+    ],
+)
+def test_what_is_planted_is_found_in_every_form(text: str, what: str) -> None:
+    assert what in found_in(text)
+
+
+def test_what_is_planted_is_found_in_arrays_and_in_g711() -> None:
+    np = pytest.importorskip("numpy")
+    from trioaudio.audio import Converter
+
+    assert "audio" in found_in(str(np.frombuffer(CYCLE * 30, np.int16)))
+    eight = AudioFormat("pcm16", 8_000)
+    for name in ("mulaw", "alaw"):
+        coded = Converter(eight, AudioFormat(name, 8_000)).convert(voice(0.1, eight))  # type: ignore[arg-type]  # both are encodings
+        assert "audio" in found_in(coded.base64)
+
+
+def show_data(frame: Frame) -> str:
+    return f"<Frame {frame.data!r}>"
+
+
+def show_value(secret: Secret) -> str:
+    return f"<Secret {secret.reveal()}>"
+
+
+@pytest.mark.parametrize("scenario", ["source memory, model parrot", "a listener fails", "an instrument fails"])
+def test_audio_in_a_repr_would_be_found(scenario: str, caller: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Frame, "__repr__", show_data)
+    assert any("audio" in found for _, found, _ in leavings_of(scenario).leaks())
+
+
+def test_a_number_in_a_summary_would_be_found(caller: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trioaudio._call_task.mask_number", str)
+    assert any("number" in found for _, found, _ in leavings_of("listener memory").leaks())
+
+
+def test_a_secret_in_a_repr_would_be_found(cloud: None, caller: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Secret, "__repr__", show_value)
+    leavings = Leavings()
+    plant("settings", monkeypatch)
+
+    async def open_it() -> None:
+        async with load_config("trioaudio.toml", {}).model("cloud?fails")():
+            pass
+
+    try:
+        trio.run(open_it)
+    except ConnectionRefusedError as exc:
+        leavings.add_error("a model that cannot be opened", exc)
+    assert any("secret" in found for _, found, _ in leavings.leaks())
