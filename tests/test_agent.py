@@ -52,7 +52,7 @@ def test_variables_fill_instructions_and_greeting() -> None:
 
 
 def test_a_missing_variable_is_named_with_the_nearest_one() -> None:
-    with pytest.raises(OptionError, match="greeting of the agent need the variable 'nmae'; did you mean 'name'"):
+    with pytest.raises(OptionError, match="the agent's greeting has the variable 'nmae'; did you mean 'name'"):
         Agent(greeting="Hello {nmae}", variables={"name": "Bob"}).filled()
 
 

@@ -64,7 +64,7 @@ async def test_an_agent_without_a_greeting_waits() -> None:
 
 
 async def test_a_missing_variable_is_said_when_the_session_opens() -> None:
-    with pytest.raises(OptionError, match="need the variable 'name'"):
+    with pytest.raises(OptionError, match="has the variable 'name'"):
         async with open_call(Script(), Agent(greeting="Hello {name}")):
             pass
 

@@ -222,7 +222,7 @@ def _fill(text: str, where: str, variables: Mapping[str, object]) -> str:
         if match[1] not in variables:
             known = f"there are {', '.join(variables)}" if variables else "there are none"
             hint = f"give it in Agent(variables={{{match[1]!r}: ...}}), or write {{{{{match[1]}}}}} for the braces themselves"
-            raise OptionError(f"the {where} of the agent need the variable {match[1]!r}{suggest(match[1], variables)} ({known}); {hint}")
+            raise OptionError(f"the agent's {where} has the variable {match[1]!r}{suggest(match[1], variables)} ({known}); {hint}")
         return str(variables[match[1]])
 
     return _BRACES.sub(put, text)

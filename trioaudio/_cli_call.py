@@ -16,6 +16,7 @@ from typing import Protocol, TypeAlias, TypedDict
 
 import trio
 
+from ._agent import Agent
 from ._audiofiles import check_writable
 from ._channel import Channel, open_channel
 from ._cli_account import TOLD_BY_CHANNEL, TOLD_BY_SESSION, Account
@@ -51,6 +52,7 @@ class Call:
     fast: bool
     linger: float
     config: Config
+    agent: Agent | None
 
     @property
     def title(self) -> str:
@@ -58,13 +60,23 @@ class Call:
         return f"{_without_folders(self.source.text)} calls, {_without_folders(self.model.text)} answers"
 
 
-def checked_call(source: str, model: str, record: Path | None, timeline: Path | None, *, fast: bool, linger: float, config: Config) -> Call:
+def checked_call(
+    source: str,
+    model: str,
+    record: Path | None,
+    timeline: Path | None,
+    *,
+    fast: bool,
+    linger: float,
+    config: Config,
+    agent: Agent | None = None,
+) -> Call:
     """A call that can be made.
 
     Raises:
         TrioAudioError: it cannot, and why.
     """
-    call = Call(choose_source(source, config), choose_model(model, config), record, timeline, fast, linger, config)
+    call = Call(choose_source(source, config), choose_model(model, config), record, timeline, fast, linger, config, agent)
     for plugin in (call.source, call.model):
         if fast and not plugin.virtual:
             raise OptionError(f"--fast runs on a virtual clock, and {plugin.name!r} needs the real one; leave --fast out")
@@ -175,7 +187,7 @@ class _Making:
 
     async def _couple(self, channel: Channel, model: Model) -> bool:
         listening: Listeners = dict.fromkeys((*TOLD_BY_SESSION, *WATCHED_IN_SESSION), self._observe)
-        async with open_session(channel, model, on=listening, **self._bounds) as self._session:
+        async with open_session(channel, model, self._call.agent, on=listening, **self._bounds) as self._session:
             self._keep_recording(channel)
             try:
                 await self._linger.wait()

@@ -180,6 +180,34 @@ class TestWords:
         assert trioaudio(*call(source=source, model=model)).complaint.startswith(complaint)
 
 
+class TestAgents:
+    """What is wrong with an agent is said before anybody calls, in one line with the file's name."""
+
+    @pytest.mark.parametrize(
+        ("text", "complaint"),
+        [
+            (None, "agent.toml: cannot be read (No such file or directory)"),
+            ("voice = ?", "agent.toml: no TOML: Invalid value (at line 1, column 9)"),
+            ("\ngreting = 'Hello'", "agent.toml, line 2: greting is unknown; did you mean 'greeting'?"),
+            ("transcribe = 'yes'", "agent.toml, line 1: transcribe is 'yes'; expected: true or false"),
+            ("greeting = 'Hello {name}'", "the agent's greeting has the variable 'name' (there are none)"),
+            (
+                "tools = ['hangup']",
+                "agent.toml, line 1: tools[0] is 'hangup', and there is no 'hangup' in trioaudio.tools; did you mean",
+            ),
+        ],
+    )
+    def test_a_bad_agent(self, trioaudio: Command, folder: Path, caller: Path, text: str | None, complaint: str) -> None:
+        if text is not None:
+            Path("agent.toml").write_text(text, encoding="utf-8")
+        assert trioaudio(*call("--agent", "agent.toml")).complaint.startswith(complaint)
+
+    def test_tools_may_be_beside_the_file(self, trioaudio: Command, folder: Path, caller: Path) -> None:
+        Path("my_tools.py").write_text("def shout(word: str) -> str:\n    return word.upper()\n", encoding="utf-8")
+        Path("agent.toml").write_text("tools = ['my_tools:shot']", encoding="utf-8")
+        assert "no 'shot' in my_tools; did you mean 'shout'?" in trioaudio(*call("--agent", "agent.toml")).complaint
+
+
 BLOCKED = """
 import sys
 

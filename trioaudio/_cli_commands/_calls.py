@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .._cli_parser import Parser, default, seconds
+
+if TYPE_CHECKING:
+    from .._agent import Agent
 
 LINGER = 3.0
 
@@ -24,6 +30,28 @@ def _add_file(command: Parser, name: str, metavar: str, path: Path | None, help:
     either.add_argument(f"--{name}", type=Path, default=path, metavar=metavar, help=help + default(path))
     if path is not None:
         either.add_argument(f"--no-{name}", action="store_const", const=None, dest=name, help=f"leave {path} out")
+
+
+def add_agent(command: Parser) -> None:
+    """``--agent``; `read_agent` reads it."""
+    command.add_argument("--agent", type=Path, metavar="FILE.toml", help="who the model is to be: instructions, voice, tools, greeting ...")
+
+
+def read_agent(options: argparse.Namespace) -> Agent | None:
+    """The agent that was asked for, complete; its tools may be in modules beside its file.
+
+    Raises:
+        OptionError: there is something wrong with the file.
+    """
+    if options.agent is None:
+        return None
+    from .._agent import Agent
+
+    if (folder := str(options.agent.parent.resolve())) not in sys.path:
+        sys.path.append(folder)  # at the end: it takes nobody's place
+    agent = Agent.from_file(options.agent)
+    agent.filled()
+    return agent
 
 
 def add_pace(command: Parser) -> None:

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from .._cli_parser import add_command, finish_command
-from ._calls import add_pace, add_record, add_timeline
+from ._calls import add_agent, add_pace, add_record, add_timeline, read_agent
 from ._settings import add_config, add_logs, begin_logging_if_asked, read_config
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def add(commands: Commands) -> None:
     run = add_command(commands, "run", "a call between any source and any model", ABOUT, EXAMPLES)
     run.add_argument("--source", required=True, metavar="SPEC", help="who calls, such as wavfile:caller.wav")
     run.add_argument("--model", required=True, metavar="SPEC", help="who answers, such as parrot")
+    add_agent(run)
     add_record(run)
     add_timeline(run)
     add_pace(run)
@@ -53,5 +54,6 @@ def run_call(options: argparse.Namespace) -> int:
         fast=options.fast,
         linger=options.linger,
         config=config,
+        agent=read_agent(options),
     )
     return make_call(call)
