@@ -50,16 +50,22 @@ from contextlib import asynccontextmanager
 from typing import Annotated
 
 from trioaudio import Secret
-from trioaudio.abc import Model, Option, model_plugin
+from trioaudio.abc import Model, Option, model_plugin, require_private
 from trioaudio.models.parrot import open_parrot
 
 
 @model_plugin("cloud", virtual=True)
 @asynccontextmanager
 async def open_cloud(
-    *, key: Annotated[Secret, Option(env="CLOUD_KEY")], pin: Annotated[str, Option(secret=True)] = "", fails: bool = False
+    *,
+    key: Annotated[Secret, Option(env="CLOUD_KEY")],
+    pin: Annotated[str, Option(secret=True)] = "",
+    fails: bool = False,
+    url: str = "wss://cloud.example.com",
+    insecure: bool = False,
 ):
     """A model that needs a key."""
+    require_private(url, insecure=insecure)
     if fails:
         raise ConnectionRefusedError(f"the cloud refused {key}")
     async with open_parrot() as model:
@@ -359,6 +365,17 @@ def test_a_command_shows_neither_secret_nor_audio(
         leavings.add("printed", text)
     assert not leavings.leaks()
     assert (code == 0) == ("wrong" not in command and "fails" not in command)
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_a_key_travels_in_the_clear_only_if_that_is_asked_for(
+    allowed: bool, cloud: None, caller: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant("variable", monkeypatch)
+    insecure = ["--insecure"] if allowed else []
+    code = main(["run", "--source", "wavfile:caller.wav", "--model", "cloud?url=ws://cloud.example.com", "--fast", *insecure])
+    refusal = "trioaudio: no key is sent over ws:// to cloud.example.com: use wss://, or allow it with --insecure\n"
+    assert (code, capfd.readouterr().err) == ((0, "") if allowed else (2, refusal))
 
 
 def plant(way: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,6 +50,8 @@ class Config:
     """The section ``[log]``; the command line heeds it."""
     plugins: Mapping[str, Mapping[str, ConfiguredOption]] = field(default_factory=dict, repr=False)
     """Options of plugins, by section (``"models.openai"``) and option. Not in the repr: one of them may be a secret."""
+    insecure: bool = False
+    """Keys may travel unencrypted to other machines: ``--insecure`` of the command line, never a line of a file."""
     origins: Mapping[str, str] = field(default_factory=dict)
     """Where each setting that is not a default comes from: ``{"limits.max_turn": "trioaudio.toml:3"}``."""
 

@@ -43,6 +43,10 @@ class PluginInfo:
 class Configured(Protocol):
     """Options of plugins from elsewhere than their specs: a `Config`."""
 
+    @property
+    def insecure(self) -> bool:
+        """Whether plugins that would send a key in the clear may; each has an option of that name."""
+
     def options_of(self, kind: Kind, name: str, /) -> Mapping[str, ConfiguredOption]:
         """Those of one plugin."""
 
@@ -132,19 +136,19 @@ def choose_source(spec: str, config: Configured | None = None) -> Opener[Source]
         PluginError: as `load_source`.
     """
     parsed = parse_spec(spec)
-    return _opener(load_source(parsed.name), parsed, config.options_of("source", parsed.name) if config else {})
+    return _opener("source", load_source(parsed.name), parsed, config)
 
 
 def choose_model(spec: str, config: Configured | None = None) -> Opener[Model]:
     """Load the model a spec names and check the spec's options, without opening it; as `choose_source`."""
     parsed = parse_spec(spec)
-    return _opener(load_model(parsed.name), parsed, config.options_of("model", parsed.name) if config else {})
+    return _opener("model", load_model(parsed.name), parsed, config)
 
 
 def choose_listener(spec: str, config: Configured | None = None) -> Opener[Listener]:
     """Load the listener a spec names and check the spec's options, without opening it; as `choose_source`."""
     parsed = parse_spec(spec)
-    return _opener(load_listener(parsed.name), parsed, config.options_of("listener", parsed.name) if config else {})
+    return _opener("listener", load_listener(parsed.name), parsed, config)
 
 
 def open_source(spec: str) -> AbstractAsyncContextManager[Source]:
@@ -165,9 +169,12 @@ def open_listener(spec: str, *given: Injected) -> AbstractAsyncContextManager[Li
     return choose_listener(spec)(*given)
 
 
-def _opener(plugin: AnyPlugin, spec: Spec, configured: Mapping[str, ConfiguredOption]) -> Opener[Any]:
+def _opener(kind: Kind, plugin: AnyPlugin, spec: Spec, config: Configured | None) -> Opener[Any]:
     open: Callable[..., Any] = plugin.open
     embedded = not isinstance(plugin, ModelPlugin) and plugin.embedded
+    configured = dict(config.options_of(kind, spec.name)) if config else {}
+    if config and config.insecure and any(option.name == "insecure" for option in describe(open)):
+        configured["insecure"] = ConfiguredOption("true", "--insecure")
     return Opener(plugin.name, masked(open, spec), plugin.virtual, embedded, open, bind(open, spec, configured=configured))
 
 

@@ -29,6 +29,12 @@ def add_logs(command: Parser) -> None:
     logs.add_argument("--log-transcripts", action="store_true", default=None, help="log what is said, in words")
 
 
+def add_insecure(command: Parser) -> None:
+    """``--insecure``."""
+    what = "let keys travel unencrypted (ws://, http://) to other machines, where anybody on the way can read them"
+    command.add_argument("--insecure", action="store_true", help=what)
+
+
 def read_config(options: argparse.Namespace) -> Config:
     """The settings in effect; raises `OptionError`."""
     from .._config import load_config
@@ -36,7 +42,9 @@ def read_config(options: argparse.Namespace) -> Config:
     config = load_config(options.config)
     given = {name: value for name, option in LOG_OPTIONS.items() if (value := getattr(options, option, None)) is not None}
     origins = {f"log.{name}": f"--{LOG_OPTIONS[name].replace('_', '-')}" for name in given}
-    return replace(config, log=replace(config.log, **given), origins={**config.origins, **origins})
+    return replace(
+        config, log=replace(config.log, **given), origins={**config.origins, **origins}, insecure=getattr(options, "insecure", False)
+    )
 
 
 def begin_logging(config: Config) -> None:

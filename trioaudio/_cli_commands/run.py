@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .._cli_parser import add_command, finish_command
 from ._calls import add_agent, add_pace, add_record, add_timeline, read_agent
-from ._settings import add_config, add_logs, begin_logging_if_asked, read_config
+from ._settings import add_config, add_insecure, add_logs, begin_logging_if_asked, read_config
 
 if TYPE_CHECKING:
     from .._cli_parser import Commands
@@ -36,6 +36,7 @@ def add(commands: Commands) -> None:
     add_timeline(run)
     add_pace(run)
     add_config(run)
+    add_insecure(run)
     add_logs(run)
     finish_command(run, run_call)
 
