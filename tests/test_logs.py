@@ -190,8 +190,7 @@ class TestCallIds:
                 nursery.start_soon(deeper)
             log.info("task")
 
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(call, "one")
+        await call("one")
             nursery.start_soon(call, "two")
         log.info("outside")
         found = sorted((line["call"], line["message"]) for line in lines())
@@ -230,7 +229,7 @@ class TestStatements:
         assert lines()[-1]["message"].startswith("closed: broken (")
 
     async def test_an_error_of_the_app_is_named_and_not_quoted(self, lines: Lines, autojump_clock: object) -> None:
-        with pytest.raises(ExceptionGroup):
+        with pytest.RaisesGroup(ValueError):
             async with open_channel(ScriptedFarEnd().source) as channel:
                 channel.on("commit", lambda _: int("swordfish"))
                 channel.emit("commit")

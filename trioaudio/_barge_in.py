@@ -16,13 +16,13 @@ Mode: TypeAlias = Literal["stop", "pause"]
 class BargeIn:
     """When the caller's speech interrupts the agent, and how. As it is, the agent stops as soon as the model hears the caller.
 
-    With any other value the session decides, and the provider is asked not to interrupt by itself (`TurnDetection.interrupt`).
+    With any other value the session decides, and the provider is asked not to interrupt by itself (``TurnDetection.interrupt``).
 
     Args:
         trigger: who hears the caller speak: the model; the session's own voice activity detection (``local``); whichever hears it first
             (``both``); nobody (``off``: only the app, the caller's stop button and keys interrupt).
         min_speech_ms: speech that is shorter interrupts nothing. Local detection counts speech alone; a model tells of the end only after
-            a silence, which counts as speech here: with ``trigger="model"`` let it be more than `TurnDetection.silence_ms`.
+            a silence, which counts as speech here: with ``trigger="model"`` let it be more than ``TurnDetection.silence_ms``.
         protect_first_ms: nothing is interrupted before so much of it was heard; a caller who is still speaking then interrupts it then.
         mode: ``stop``: the agent stops once all conditions are met. ``pause``: it falls silent at once, and goes on where it was if
             the speech turns out to be shorter than ``min_speech_ms``, or, without that, if nothing shows that something was said:

@@ -50,7 +50,7 @@ class Perimeter:
         self, host: str, public_url: str | None, trusted_proxies: Sequence[str], allowed_origins: Sequence[str], *, secure: bool
     ) -> None:
         self._host, self._secure = host, secure
-        self.public_url = _checked_url(public_url) if public_url is not None else None
+        self.public_url: str | None = _checked_url(public_url) if public_url is not None else None
         self._proxies = [_network(text) for text in trusted_proxies]
         self._origins = {_checked_origin(text) for text in allowed_origins}
         self._names = {_name(host), *(_name(urlsplit(self.public_url).netloc) for _ in [0] if self.public_url)}

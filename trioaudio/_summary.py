@@ -32,7 +32,7 @@ class CallSummary:
     reason: EndReason
     """Why it ended."""
     agent: str | None = None
-    """`Choice.name`, if whoever chose gave one."""
+    """The name of the `Choice`, if whoever chose gave one."""
     model: str | None = None
     """Name of the model that it talked with last."""
     rejection: str | None = None

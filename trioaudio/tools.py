@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import trio
+
 from ._call_context import CallContext
 from ._tool import Tool, tool
 
@@ -13,6 +15,7 @@ PATIENCE = 60.0
 
 async def _hang_up(context: CallContext) -> str:
     context.session.leave()
+    await trio.lowlevel.checkpoint()
     return "The call ends as soon as your goodbye has been heard."
 
 

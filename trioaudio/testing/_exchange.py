@@ -107,7 +107,7 @@ class ScriptedCall(Invitation):
 
 
 class ScriptedExchange(Listener):
-    """The listener of a test: whoever `dial`s on it, calls.
+    """The listener of a test: whoever dials on it, calls.
 
     ```python
     exchange = ScriptedExchange()
