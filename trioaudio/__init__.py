@@ -99,6 +99,8 @@ if TYPE_CHECKING:
     from ._model_events import TextDone as TextDone
     from ._model_events import ToolCall as ToolCall
     from ._model_events import Usage as Usage
+    from ._open_session import converse as converse
+    from ._open_session import open_session as open_session
     from ._options import ConfiguredOption as ConfiguredOption
     from ._pause import Pause as Pause
     from ._receipts import ChannelStatistics as ChannelStatistics
@@ -112,10 +114,8 @@ if TYPE_CHECKING:
     from ._serve import serve as serve
     from ._serve_statistics import ServeStatistics as ServeStatistics
     from ._session import Session as Session
-    from ._session import SessionEnd as SessionEnd
-    from ._session import TranscriptLine as TranscriptLine
-    from ._session import converse as converse
-    from ._session import open_session as open_session
+    from ._session_end import SessionEnd as SessionEnd
+    from ._session_end import TranscriptLine as TranscriptLine
     from ._settlement import Interruption as Interruption
     from ._subscription import Subscription as Subscription
     from ._summary import CallSummary as CallSummary
@@ -164,7 +164,9 @@ else:  # hidden from type checkers, which would otherwise believe in any name
         "._secret": "Secret",
         "._serve": "Server open_server serve",
         "._serve_statistics": "ServeStatistics",
-        "._session": "Session SessionEnd TranscriptLine converse open_session",
+        "._open_session": "converse open_session",
+        "._session": "Session",
+        "._session_end": "SessionEnd TranscriptLine",
         "._settlement": "Interruption",
         "._subscription": "Subscription",
         "._summary": "CallSummary",

@@ -22,9 +22,9 @@ from ._choice import Choice, Chosen, as_choice
 from ._end_reason import EndReason, Rejection
 from ._limits import Timeouts
 from ._logs import current_call_id, mask_number
+from ._open_session import open_session
 from ._receipts import ChannelStatistics
 from ._serve_statistics import Tally, added
-from ._session import open_session
 from ._summary import CallSummary
 from .audio import Frame
 

@@ -29,9 +29,10 @@ from ._events import Event
 from ._extras import require
 from ._instruments import Instrument
 from ._limits import Limits, Timeouts
+from ._open_session import open_session
 from ._options import format_spec, parse_spec
 from ._plugins import Opener, choose_model, choose_source
-from ._session import Session, open_session
+from ._session import Session
 from ._timeline import Timeline
 from .abc import Model, Source
 

@@ -2,7 +2,7 @@
 
 The interface it stands for: channel audio -> the model's append, commit -> commit, interrupt -> cancel; the model's audio ->
 the channel, a cancelled response -> interrupt. Three tasks, one for each way in which a model may be called: `_hear` (append),
-`_read` (receive) and `_act` (everything else). None of them ever waits for playback (law 6). Tools run in tasks of their own, and
+`_read` (receive) and `Errands.run` (everything else). None of them ever waits for playback (law 6). Tools run in tasks of their own, and
 one more task waits for the end of a goodbye.
 """
 
@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
@@ -25,10 +25,10 @@ from ._block import Block
 from ._call_context import CallContext
 from ._call_log import log_said, log_status
 from ._channel import Channel, time_is_virtual
-from ._commands import Commands
 from ._dispatch import Dispatcher
-from ._emitter import Emitter, Listeners
-from ._errors import SubscriberLagged
+from ._emitter import Emitter
+from ._errands import Errands
+from ._errors import CapabilityError, SubscriberLagged
 from ._events import (
     SESSION_EVENTS,
     Audio,
@@ -66,32 +66,13 @@ from ._mouth import Mouth
 from ._negotiation import cheapest
 from ._overheard import Overheard
 from ._pause import Pause
-from ._plugins import choose_model
+from ._session_end import SessionEnd, TranscriptLine
 from ._settlement import Interruption
 from ._toolbox import Desk, Toolbox
 from .abc import Model
 from .audio import AudioFormat, Converter, Frame
 
 log = logging.getLogger("trioaudio.session")
-
-
-@dataclass(frozen=True, slots=True)
-class SessionEnd:
-    """Why a session ended: ``closed`` (the app), ``channel`` (the call is over), ``model`` (it ended or its connection broke),
-    ``hung_up`` (the agent or the app said goodbye), ``transferred`` (they handed the caller over) or ``failed`` (a listener or a
-    plugin raised); ``error`` is the cause, if it was one."""
-
-    kind: Literal["closed", "channel", "model", "hung_up", "transferred", "failed"]
-    error: BaseException | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TranscriptLine:
-    """Something that was said, in words."""
-
-    speaker: Literal["caller", "agent"]
-    text: str
-    item_id: str | None
 
 
 class Session(Emitter):
@@ -123,7 +104,6 @@ class Session(Emitter):
         self._dispatch = Dispatcher(SESSION_EVENTS, limits, self._listener_failed)
         self._block = Block("the session")
         self._service = trio.CancelScope(shield=True)  # the body ends first, its servants after it
-        self._commands = Commands(limits.control_events)
         who = f"the model {model.name!r}"
         self.input_format: AudioFormat = cheapest(model.input_formats, channel.input_format, towards=True, who=who)
         self.output_format: AudioFormat = cheapest(model.output_formats, channel.output_format, towards=False, who=who)
@@ -132,6 +112,8 @@ class Session(Emitter):
         self._mouth = Mouth(channel, self.output_format)
         channel._sessions.append(self)
         self._answers = Answers()
+        fault, broken = self._model_cannot, self._model_is_broken
+        self._errands = Errands(model, self._answers, limits.control_events, on_fault=fault, on_broken=broken)
         self._policy = BargeInPolicy(self.agent.barge_in, _Stage(self))
         self._policy_told = trio.lowlevel.ParkingLot()
         desk = Desk(self._start_call, self._context_for, self._tell_result, self._ask_reply, self._dispatch.emit)
@@ -162,7 +144,7 @@ class Session(Emitter):
 
     def commit(self) -> None:
         """The caller's utterance is complete: let the model answer. A model that cannot is reported as a `Fault`."""
-        self._command(self._model.commit)
+        self._errands.tell(self._model.commit)
 
     @property
     def muted(self) -> bool:
@@ -191,21 +173,21 @@ class Session(Emitter):
             CapabilityError: the model cannot say a given text.
             trio.ClosedResourceError: the session has ended.
         """
-        await self._ask(partial(self._model.say, text), protected=not interruptible)
+        await self._errands.ask(partial(self._model.say, text), protected=not interruptible)
 
     async def respond(self, instructions: str | None = None) -> None:
         """Let the agent speak now, unasked by the caller; ``instructions`` are for this answer only.
 
         Checkpoint, cancellation and errors as for `say`.
         """
-        await self._ask(partial(self._model.respond, instructions))
+        await self._errands.ask(partial(self._model.respond, instructions))
 
     async def send_message(self, text: str) -> None:
         """Say something to the model in text, on the caller's behalf; it answers.
 
         Checkpoint, cancellation and errors as for `say`.
         """
-        await self._ask(partial(self._model.send_text, text))
+        await self._errands.ask(partial(self._model.send_text, text))
 
     async def wait_spoken(self) -> None:
         """Wait until no answer is being made or awaited, and all that was said has been heard, as `Channel.wait_heard` knows it.
@@ -267,6 +249,12 @@ class Session(Emitter):
         self._block.fail(error)
         self._finish(SessionEnd("failed", error))
 
+    def _model_cannot(self, error: CapabilityError, what: str) -> None:
+        self.emit(Fault(error, what))
+
+    def _model_is_broken(self, error: Exception) -> None:
+        self._finish(SessionEnd("model", error))
+
     def _listener_failed(self, error: Exception, title: str) -> None:
         if isinstance(error, SubscriberLagged):
             self.emit(Fault(error, f"the {title} was too slow and has been removed"))
@@ -309,16 +297,16 @@ class Session(Emitter):
         async with trio.open_nursery() as workers:
             self._start_task = lambda run, title: workers.start_soon(self._served, run, name=title)
             keypad, clock = [self._keypad.run] if self._keypad else [], [self._keep_time] if self._policy.rules.guards else []
-            for task in (self._hear, self._read, self._act, self._part, *keypad, *clock):
+            for task in (self._hear, self._read, self._errands.run, self._part, *keypad, *clock):
                 workers.start_soon(self._served, task)
-            self._introduce()
+            self._errands.introduce(self.agent)
             task_status.started()
             await self._closing.wait()
             self._policy.close()
             self._toolbox.stop()
             with trio.move_on_after(self._timeouts.settle):
                 await self._mouth.wait_settled()
-            await self._commands.drain()  # what the model has still to be told, it is told
+            await self._errands.drain()  # what the model has still to be told, it is told
             workers.cancel_scope.cancel("the session has ended")
 
     def _conclude(self) -> None:
@@ -378,15 +366,13 @@ class Session(Emitter):
         item_id = event.receipt.item_id
         if item_id is not None and self._mouth.interrupted(item_id):
             self._cancel_response()
-            if "truncate" in self._model.capabilities:
-                self._command(partial(self._model.truncate, item_id, event.receipt.heard))
+            self._errands.tell(partial(self._model.truncate, item_id, event.receipt.heard), "truncate")
 
     def _cancel_response(self) -> None:
         if (response_id := self._answers.current) is not None:
             self._mouth.silence_response(response_id)
             self._answers.over(response_id)
-            if "cancel" in self._model.capabilities:
-                self._command(self._model.cancel)
+            self._errands.tell(self._model.cancel, "cancel")
 
     def _wish_interrupt(self) -> None:
         if not self.protected:
@@ -402,47 +388,13 @@ class Session(Emitter):
         """A caller who presses keys has taken the turn, as one who speaks: the model is told, and answers."""
         log.info("the caller pressed keys (%d)", len(keys))
         self._wish_interrupt()
-        self._request(partial(self._model.send_text, f"The caller pressed {keys}."))
+        self._errands.request(partial(self._model.send_text, f"The caller pressed {keys}."))
 
     def _agent_for_model(self) -> Agent:
         """Where the session decides who interrupts, the model does not."""
         if not self._policy.rules.guards:
             return self.agent
         return self.agent.replace(turn_detection=replace(self.agent.turn_detection, interrupt=False))
-
-    def _introduce(self) -> None:
-        """The agent's first words, unasked; and what it has to do without with this model."""
-        can, greeting = self._model.capabilities, self.agent.greeting
-        if self.agent.tools and "tools" not in can:
-            self._cannot("tools", "the agent has tools, and its model cannot call them")
-        if greeting is None:
-            return
-        if "say" in can:
-            self._request(partial(self._model.say, greeting))
-        elif "respond" in can:
-            self._request(partial(self._model.respond, f"Begin the conversation. Say exactly this, and nothing else: {greeting}"))
-        else:
-            self._cannot("respond", "the agent has a greeting, and its model cannot speak unasked")
-
-    def _cannot(self, capability: str, what: str) -> None:
-        self.emit(Fault(self._model._cannot(capability), what))
-
-    async def _ask(self, command: Callable[[], Awaitable[None]], *, protected: bool = False) -> None:
-        await self._commands.run(self._answers.asking(command, protected=protected))
-
-    def _request(self, command: Callable[[], Awaitable[None]]) -> None:
-        self._command(self._answers.asking(command))
-
-    def _command(self, command: Callable[[], Awaitable[None]]) -> None:
-        try:
-            self._commands.put(command)
-        except trio.ClosedResourceError:
-            pass  # the session is ending: there is nobody to tell any more
-        except trio.BrokenResourceError as exc:
-            self._finish(SessionEnd("model", exc))
-
-    async def _act(self) -> None:
-        await self._commands.serve(lambda error: self.emit(Fault(error, "the model was asked for what it cannot do")))
 
     # ---- model -> channel
 
@@ -540,13 +492,13 @@ class Session(Emitter):
         return CallContext(self, self.channel, self.call, self.dependencies, call_id)
 
     def _tell_result(self, call_id: str, output: str, failed: bool) -> None:
-        self._command(partial(self._model.send_tool_result, call_id, output, error=failed))
+        self._errands.tell(partial(self._model.send_tool_result, call_id, output, error=failed))
 
     def _ask_reply(self, response_id: str | None) -> None:
         """Let the model go on after its tools; an answer that hung up and said something is the goodbye already."""
         self._answers.changed.unpark_all()
         if not (self._leaving.is_set() and self._answers.has_sounded(response_id)):
-            self._request(self._model.respond)
+            self._errands.request(self._model.respond)
 
     # ---- the end, once all has been heard
 
@@ -593,68 +545,3 @@ class _Stage:
 
 def _silenced(frame: Frame) -> Frame:
     return Frame.silence(frame.num_samples, frame.format, frame.media_time)
-
-
-def _opened(model: str | Model | Callable[[], AbstractAsyncContextManager[Model]]) -> AbstractAsyncContextManager[Model]:
-    if isinstance(model, Model):
-        return _already(model)
-    return choose_model(model)() if isinstance(model, str) else model()
-
-
-@asynccontextmanager
-async def _already(model: Model) -> AsyncGenerator[Model, None]:
-    yield model
-
-
-@asynccontextmanager
-async def open_session(
-    channel: Channel,
-    model: str | Model | Callable[[], AbstractAsyncContextManager[Model]],
-    agent: Agent | None = None,
-    *,
-    on: Listeners | None = None,
-    limits: Limits | None = None,
-    timeouts: Timeouts | None = None,
-    call: Any = None,
-    dependencies: Any = None,
-) -> AsyncGenerator[Session, None]:
-    """Couple a channel to a model; being inside the block is being connected.
-
-    What the caller says while the model connects is kept for it, and what was said in the half second before: `Limits.start_audio`.
-
-    Args:
-        channel: stays open when the session ends.
-        model: the spec of a model by name (``"parrot"``), something that opens one each time it is called, or an open `Model`.
-        agent: who the model is to be.
-        on: listeners to add before the first event can happen.
-        limits, timeouts: as for `open_channel`.
-        call: the `Call` that is served, for tools; None where none is.
-        dependencies: anything tools need (a database, the caller's account); they find it in their `CallContext`.
-
-    Raises:
-        FormatError: channel and model have no format in common, and none that can be converted.
-        trio.BrokenResourceError: the provider did not say in time that the session exists, or refused.
-        trio.BusyResourceError: somebody is reading the channel's audio already, such as another session.
-        ExceptionGroup: a listener or the plugin raised. An error of the body alone comes out bare.
-        PluginError, OptionError: the spec cannot be opened, or a variable of the agent is missing.
-    """
-    limits, timeouts = limits or Limits(), timeouts or Timeouts()
-    with closing(channel._hearing.iterate(limits.start_audio)) as heard:
-        async with _opened(model) as opened:
-            session = Session(channel, opened, agent or Agent(), limits, timeouts, call=call, dependencies=dependencies, heard=heard)
-            for event, listener in (on or {}).items():
-                session.on(event, listener)
-            await session._start()
-            async with session._block.around(session._live, session.close):
-                yield session
-
-
-async def converse(
-    channel: Channel, model: str | Model | Callable[[], AbstractAsyncContextManager[Model]], agent: Agent | None = None
-) -> SessionEnd:
-    """Let the far party talk with a model until one of them ends it; the shortest useful program. Checkpoint: yes.
-
-    Arguments and errors as for `open_session`.
-    """
-    async with open_session(channel, model, agent) as session:
-        return await session.wait_closed()
