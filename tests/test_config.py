@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import trioaudio
 from trioaudio import Config, Limits, LogSettings, OptionError, Timeouts, load_config, open_channel, open_session
 
 sys.path.append(str(Path(__file__).parents[1] / "docs"))
@@ -227,3 +229,10 @@ def test_the_reference_says_of_every_setting_what_it_is(section: str) -> None:
     page = Path(__file__).parents[1] / "docs" / "reference" / "limits.md"
     assert f"```{{settings}} {section}" in page.read_text(encoding="utf-8")
     assert len(table(section)) == 2 + len(settings(SECTIONS[section]))
+
+
+@pytest.mark.parametrize("group", [Limits, Timeouts, LogSettings])
+def test_every_setting_is_heeded_somewhere(group: Any) -> None:
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in Path(trioaudio.__file__).parent.rglob("*.py")]
+    read = {node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    assert {each.name for each in fields(group)} <= read

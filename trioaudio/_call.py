@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import secrets
-import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -22,6 +20,7 @@ from ._end_reason import EndReason
 from ._errors import AudioFileError, CapabilityError, ParameterError
 from ._instruments import Instrument
 from ._limits import Limits, Timeouts
+from ._logs import new_call_id
 from ._option_types import reader_of
 from ._session import Session
 from .abc import Direction, Invitation, Source
@@ -46,7 +45,7 @@ class Call:
 
     def __init__(self, invitation: Invitation, listener: str, limits: Limits, timeouts: Timeouts, files: CallFiles | None) -> None:
         self._invitation, self._limits, self._timeouts, self._files = invitation, limits, timeouts, files
-        self.id: str = _new_id()
+        self.id: str = new_call_id()
         """Ours: unguessable, and later calls have greater ones."""
         self.started: datetime = datetime.now(UTC)
         """When it came in: wall clock, for people and file names only."""
@@ -281,8 +280,3 @@ class Call:
 
     def __repr__(self) -> str:
         return f"<Call {self.id} {self.end_reason or self._answer or 'ringing'}>"
-
-
-def _new_id() -> str:
-    """Milliseconds of the wall clock, then 80 random bits, in hexadecimal digits."""
-    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"

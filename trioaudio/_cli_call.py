@@ -29,6 +29,7 @@ from ._events import Event
 from ._extras import require
 from ._instruments import Instrument
 from ._limits import Limits, Timeouts
+from ._logs import current_call_id, new_call_id
 from ._open_session import open_session
 from ._options import format_spec, parse_spec
 from ._plugins import Opener, choose_model, choose_source
@@ -132,6 +133,7 @@ def _load_what_is_slow(call: Call) -> None:
 
 async def _made(call: Call) -> int:
     """Open both sides before anything is said or written, make the call, finish it."""
+    current_call_id.set(new_call_id())
     async with AsyncExitStack() as both:
         with libraries_silenced():
             far_party = await both.enter_async_context(call.source())

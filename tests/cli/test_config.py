@@ -106,3 +106,4 @@ def test_a_call_logs_json_lines_where_it_is_asked_to(
     outcome = trioaudio("run", "--source", f"wavfile:{clip}", "--model", "parrot", "--fast", *words)
     logged = [json.loads(line) for line in outcome.err.splitlines()]
     assert [line["message"].partition(":")[0] for line in logged if line["logger"] == "trioaudio.channel"] == ["opened", "closed"]
+    assert len({line["call"] for line in logged} - {"-"}) == 1

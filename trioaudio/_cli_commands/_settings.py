@@ -42,9 +42,8 @@ def read_config(options: argparse.Namespace) -> Config:
     config = load_config(options.config)
     given = {name: value for name, option in LOG_OPTIONS.items() if (value := getattr(options, option, None)) is not None}
     origins = {f"log.{name}": f"--{LOG_OPTIONS[name].replace('_', '-')}" for name in given}
-    return replace(
-        config, log=replace(config.log, **given), origins={**config.origins, **origins}, insecure=getattr(options, "insecure", False)
-    )
+    log, insecure = replace(config.log, **given), getattr(options, "insecure", False)
+    return replace(config, log=log, origins={**config.origins, **origins}, insecure=insecure)
 
 
 def begin_logging(config: Config) -> None:
