@@ -132,7 +132,12 @@ def plugin(session: nox.Session) -> None:
     if (lines := len((example / "trioaudio_beeper.py").read_text(encoding="utf-8").splitlines())) > 60:
         session.error(f"the example of a source has {lines} lines; it is to show that 60 are enough")
     session.install("--quiet", wheel(session), str(example))
+    listener = ROOT / "docs" / "examples" / "wire"
+    if (lines := len((listener / "trioaudio_wire.py").read_text(encoding="utf-8").splitlines())) > 95:
+        session.error(f"the example of a listener has {lines} lines; it is to show that 95 are enough")
+    session.install("--quiet", str(listener))
     session.chdir(session.create_tmp())
+    session.run("trioaudio", "plugins", "wire")
     session.run("trioaudio", "plugins", "beeper")
     session.run("trioaudio", "run", "--source", "beeper:880?seconds=3", "--model", "parrot", "--record", "beeps.wav", "--fast")
     session.run("python", "-c", "import wave; assert wave.open('beeps.wav').getnframes() > 3 * 8000, 'the call was not recorded'")

@@ -45,6 +45,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("_call",),
     ("_call_task",),
     ("_serve", "_telemetry"),
+    ("_metrics", "_admin"),
     ("__init__", "lowlevel", "tools"),
     ("testing", "testing.*"),
     ("_cli", "_cli_*", "_cli.*", "__main__"),

@@ -10,6 +10,8 @@ from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ._admin import AdminPort as AdminPort
+    from ._admin import open_admin_port as open_admin_port
     from ._agent import Agent as Agent
     from ._agent import KeyGroups as KeyGroups
     from ._agent import TurnDetection as TurnDetection
@@ -127,6 +129,7 @@ if TYPE_CHECKING:
     from ._turn import Turn as Turn
 else:  # hidden from type checkers, which would otherwise believe in any name
     _NAMES = {
+        "._admin": "AdminPort open_admin_port",
         "._agent": "Agent KeyGroups TurnDetection collect",
         "._asyncio_bridge": "from_asyncio",
         "._barge_in": "BargeIn",

@@ -70,6 +70,10 @@ class OpenFrontDoor(FrontDoor):
         host, port = self._host, self.addresses[0][1]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
+    def offers(self) -> list[tuple[str, str, Auth]]:
+        """What is served now: method (``websocket`` for websockets), URL, and how it is made sure who asks."""
+        return [(each.method, self.public_url(each.path, websocket=each.method == WEBSOCKET), each.auth) for each in self._house.routes]
+
     def drain(self) -> None:
         """Keep no connection for another request; those that wait for one end. What is being answered goes on, and so do websockets.
 
@@ -161,19 +165,19 @@ def _turn_away(connected: socket.socket) -> None:
             pass
 
 
-async def _bound(host: str, port: int) -> list[socket.socket]:
+async def _bound(host: str, port: int, option: str) -> list[socket.socket]:
     try:
         listeners = await trio.open_tcp_listeners(port, host=host)
     except OSError as exc:
-        raise FrontDoorError(_why(exc, host, port)) from exc
+        raise FrontDoorError(_why(exc, host, port, option)) from exc
     return [socket.socket(fileno=listener.socket.detach()) for listener in listeners]
 
 
-def _why(error: OSError, host: str, port: int) -> str:
+def _why(error: OSError, host: str, port: int, option: str) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"port {port} of {host} is in use; stop what listens there, or take another port (--port; 0 is any that is free)"
+        return f"port {port} of {host} is in use; stop what listens there, or take another port ({option}; 0 is any that is free)"
     if error.errno == errno.EACCES:
-        return f"port {port} of {host} needs more rights than this program has; take one from 1024 up (--port)"
+        return f"port {port} of {host} needs more rights than this program has; take one from 1024 up ({option})"
     if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
         return f"{host} is no address of this machine; listen on 127.0.0.1 (this machine only) or 0.0.0.0 (all of its addresses)"
     return f"nobody can listen on port {port} of {host}: {error.strerror or error}"
@@ -191,6 +195,7 @@ async def open_front_door(
     no_auth: bool = False,
     limits: Limits | None = None,
     timeouts: Timeouts | None = None,
+    port_option: str = "--port",
 ) -> AsyncGenerator[OpenFrontDoor, None]:
     """Open the HTTP and websocket server that all listeners share; it listens until the block ends, and then ends every connection.
 
@@ -203,13 +208,14 @@ async def open_front_door(
         allowed_origins: whose web pages may use it beside its own (``https://app.example.com``).
         no_auth: allow routes that ask nobody who they are, although others than this machine can reach them.
         limits: ``http_header``, ``http_body``, ``message`` and ``connections`` count.
+        port_option: what complaints call the option that chooses the port.
         timeouts: ``handshake``, ``http_*``, ``keepalive``, ``write`` and ``close`` count.
 
     Raises:
         FrontDoorError: the port is in use, or something above cannot be understood.
     """
     perimeter = Perimeter(host, public_url, trusted_proxies, allowed_origins, secure=ssl_context is not None)
-    sockets = await _bound(host, port)
+    sockets = await _bound(host, port, port_option)
     async with open_service_nursery() as nursery:
         house = House(limits or Limits(), timeouts or Timeouts(), perimeter, nursery.start_soon)
         door = OpenFrontDoor(sockets, host, house, ssl_context, no_auth=no_auth)

@@ -56,10 +56,11 @@ class HttpConnection:
         self._waiting: trio.CancelScope | None = None
         self._method = ""
         self._whole = False  # the request has been read to its end
+        self._kept = False  # it is not the first one
 
     def end_if_idle(self) -> None:
-        """The server ends: a connection that only waits for its next request is not waited for."""
-        if self._waiting is not None and not self._begun:
+        """The server ends: a connection that only waits for its next request is not waited for; a new one is still answered."""
+        if self._waiting is not None and self._kept and not self._begun:
             self._waiting.cancel()
 
     @property
@@ -70,7 +71,7 @@ class HttpConnection:
         """Answer until there is nobody to answer. Checkpoint: yes."""
         try:
             while await self._exchange():
-                self._whole = False
+                self._whole, self._kept = False, True
                 self._http.start_next_cycle()
                 self._patience = self._house.timeouts.http_idle
         except (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -98,7 +99,7 @@ class HttpConnection:
     # ---- what is asked
 
     async def _next_request(self) -> Asked | None:
-        if self._house.draining and not self._begun:
+        if self._house.draining and self._kept and not self._begun:
             return None
         with trio.CancelScope(deadline=trio.current_time() + self._patience) as self._waiting:
             return await self._head()

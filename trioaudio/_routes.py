@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import unquote
@@ -70,6 +70,9 @@ class Routes:
             del self._paths[key][entry.method]
             if not self._paths[key]:
                 del self._paths[key]
+
+    def __iter__(self) -> Iterator[Entry]:
+        return (entry for entries in self._paths.values() for entry in entries.values())
 
     def find(self, path: str) -> Match | None:
         """What serves the path of a request, as it was sent; a path in full comes before one with places."""
