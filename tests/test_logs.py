@@ -190,7 +190,8 @@ class TestCallIds:
                 nursery.start_soon(deeper)
             log.info("task")
 
-        await call("one")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(call, "one")
             nursery.start_soon(call, "two")
         log.info("outside")
         found = sorted((line["call"], line["message"]) for line in lines())

@@ -14,8 +14,7 @@ PATIENCE = 60.0
 
 
 async def _hang_up(context: CallContext) -> str:
-    await trio.lowlevel.checkpoint()
-    context.session.leave()
+    context.session.leave()  # before any checkpoint: from now on nobody interrupts the goodbye
     await trio.lowlevel.checkpoint()
     return "The call ends as soon as your goodbye has been heard."
 
