@@ -186,7 +186,7 @@ class TestCallIds:
 
         async def call(name: str) -> None:
             current_call_id.set(name)
-            async with trio.open_nursery() as nursery:
+            async with trio.open_nursery() as nursery:  # noqa: ASYNC112 - it is to be a task of its own
                 nursery.start_soon(deeper)
             log.info("task")
 
