@@ -13,6 +13,7 @@ from trioaudio import (
     Agent,
     AudioDelta,
     AudioDone,
+    BargeIn,
     Closed,
     Fault,
     ResponseCreated,
@@ -21,6 +22,7 @@ from trioaudio import (
     ToolCall,
     ToolCalled,
     ToolReturned,
+    TurnPaused,
     open_channel,
     tool,
 )
@@ -99,6 +101,38 @@ async def test_nobody_interrupts_a_goodbye_and_the_model_hears_no_more() -> None
     assert caller.heard_indices("bye") == list(range(24_000))
     assert caller.heard("sorry?") == 0
     assert script.heard("wait") == 0
+
+
+@virtual
+async def test_a_caller_who_interrupts_a_goodbye_before_the_call_of_hang_up_is_listened_to() -> None:
+    script = Script(pause=None)
+    async with open_call(script, POLITE) as (caller, session):
+        script.emit(ResponseCreated("r"))
+        for frame in say(3.0, "bye"):
+            script.emit(AudioDelta("bye", frame, "r"))
+        await caller.wait_hears("bye", 8_000)
+        caller.wish_interrupt()
+        await trio.sleep(0.01)
+        script.emit(ToolCall("c", "hang_up", "{}", "r"))
+        script.emit(ResponseDone("r", "cancelled"))
+        await trio.sleep(60)
+        assert not session.protected
+    assert script.results[0].error
+    assert "listen, and hang up later" in script.results[0].output
+    assert script.requests == [None]
+
+
+@virtual
+async def test_a_goodbye_that_was_paused_goes_on() -> None:
+    script = Script(say(3.0, "bye"))
+    agent = POLITE.replace(barge_in=BargeIn(mode="pause", resume_after_ms=5_000))
+    async with open_call(script, agent) as (caller, session):
+        await caller.wait_hears("bye", 8_000)
+        caller.speak(say(1.0, "wait"))
+        await session.wait_event(TurnPaused)
+        session.leave()
+        await session.wait_closed()
+    assert caller.heard("bye") >= 23_920  # all but a fade of 10 ms, whose samples cannot be recognised
 
 
 @virtual

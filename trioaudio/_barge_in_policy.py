@@ -128,6 +128,11 @@ class BargeInPolicy:
             self._let_go()
         self._decide(now)
 
+    def spare(self) -> None:
+        """What is being said must not be stopped any more: if it is paused, it goes on."""
+        if self.state == "paused":
+            self._let_go()
+
     def close(self) -> None:
         """The session is over: nobody decides any more, so what is paused goes on."""
         if self._pause is not None:

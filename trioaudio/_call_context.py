@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ._channel import Channel
@@ -26,3 +27,9 @@ class CallContext(Supplied):
     call: Any
     dependencies: Any
     call_id: str
+    _cut_short: Callable[[], bool] = field(default=lambda: False, repr=False)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the caller (or the app) has interrupted the answer that calls the tool."""
+        return self._cut_short()

@@ -27,6 +27,7 @@ class Mouth:
     def __init__(self, channel: Channel, format: AudioFormat) -> None:
         self._channel, self._format = channel, format
         self._turns: dict[str, Turn] = {}
+        self._response_of: dict[str, str] = {}  # of items that have a turn
         self._silenced: dict[str | None, None] = {}  # items and responses, the newest last
         self._protected: str | None = None  # the response that is being made, if it must not be interrupted
         self._protected_turns: list[Turn] = []  # begun in such a response
@@ -47,6 +48,8 @@ class Mouth:
             return
         if turn is None or turn.ended:
             turn = self._begin(delta.item_id)
+            if delta.response_id is not None:
+                self._response_of[delta.item_id] = delta.response_id
             if self._protected is not None and delta.response_id in (None, self._protected):
                 self._protected_turns.append(turn)
         try:
@@ -60,6 +63,7 @@ class Mouth:
         self._turns = {name: turn for name, turn in self._turns.items() if turn.interrupted or not _is_played(turn)}
         while len(self._turns) >= REMEMBERED:
             del self._turns[next(iter(self._turns))]
+        self._response_of = {item: response for item, response in self._response_of.items() if item in self._turns}
         turn = self._turns[item_id] = self._channel.turn(item_id, format=self._format)
         return turn
 
@@ -97,6 +101,11 @@ class Mouth:
         if self._protected == response_id:
             self._protected = None
 
+    def cut_short(self, response_id: str | None) -> bool:
+        """Whether something of this response was interrupted."""
+        of_it = [turn for item, turn in self._turns.items() if self._response_of.get(item) == response_id]
+        return response_id in self._silenced or (response_id is not None and any(turn.interrupted for turn in of_it))
+
     def silence_response(self, response_id: str) -> None:
         """Let nothing more of this response be said."""
         self._silence(response_id)
@@ -107,6 +116,8 @@ class Mouth:
             return False
         self._settled.unpark_all()
         self._silence(item_id)
+        if (response_id := self._response_of.pop(item_id, None)) is not None:
+            self._silence(response_id)
         return True
 
     def _silence(self, name: str) -> None:

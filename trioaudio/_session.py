@@ -214,6 +214,7 @@ class Session(Emitter):
     def leave(self) -> None:
         """As `hang_up`, for those who cannot wait, such as tools: the call ends a moment later."""
         self._leaving.set()
+        self._policy.spare()
 
     async def transfer(self, target: str) -> SessionEnd:
         """Hand the caller over to ``target``, once what is being said has been heard; ends session and channel.
@@ -488,8 +489,8 @@ class Session(Emitter):
         assert self._start_task is not None
         self._start_task(call, title)
 
-    def _context_for(self, call_id: str) -> CallContext:
-        return CallContext(self, self.channel, self.call, self.dependencies, call_id)
+    def _context_for(self, call_id: str, response_id: str | None) -> CallContext:
+        return CallContext(self, self.channel, self.call, self.dependencies, call_id, lambda: self._mouth.cut_short(response_id))
 
     def _tell_result(self, call_id: str, output: str, failed: bool) -> None:
         self._errands.tell(partial(self._model.send_tool_result, call_id, output, error=failed))

@@ -42,7 +42,7 @@ class Desk:
     to let the model know of a result (and whether it is an error), to let it go on after an answer's calls, and to emit."""
 
     start_call: Callable[[Call, str], None]
-    context_for: Callable[[str], Supplied]
+    context_for: Callable[[str, str | None], Supplied]
     tell_result: Callable[[str, str, bool], None]
     ask_reply: Callable[[str | None], None]
     emit: Callable[[Event], object]
@@ -135,7 +135,7 @@ class Toolbox:
 
     async def _carry_out(self, call: ToolCall, batch: _Batch) -> None:
         began = trio.current_time()
-        output, failed = await self._outcome(call)
+        output, failed = await self._outcome(call, batch.response_id)
         if self._stopped:
             return
         self._desk.tell_result(call.call_id, output, failed)
@@ -143,7 +143,7 @@ class Toolbox:
         batch.running.discard(call.call_id)
         self._settle(batch)
 
-    async def _outcome(self, call: ToolCall) -> tuple[str, bool]:
+    async def _outcome(self, call: ToolCall, response_id: str | None) -> tuple[str, bool]:
         """What the model is told, and whether it is an error."""
         tool, arguments, complaint = self._understood(call)
         self._desk.emit(ToolCalled(call.call_id, call.tool, arguments))
@@ -152,7 +152,8 @@ class Toolbox:
             return complaint, True
         seconds = tool.timeout if tool.timeout is not None else self._timeouts.tool
         with trio.move_on_after(seconds):
-            return await self._attempted(tool, arguments, call.call_id)
+            given = {name: self._desk.context_for(call.call_id, response_id) for name in tool.supplied}
+            return await self._attempted(tool, {**arguments, **given})
         log.warning("the tool %r took longer than %g s and was given up", tool.name, seconds)
         return f"{tool.name} took longer than {seconds:g} s and was given up; nothing is known of its result", True
 
@@ -168,10 +169,9 @@ class Toolbox:
         except ValueError as exc:
             return tool, {}, f"{tool.name} was not called: {exc}"
 
-    async def _attempted(self, tool: Tool, arguments: dict[str, object], call_id: str) -> tuple[str, bool]:
+    async def _attempted(self, tool: Tool, arguments: dict[str, object]) -> tuple[str, bool]:
         try:
-            given = {name: self._desk.context_for(call_id) for name in tool.supplied}
-            return as_text(await self._result(tool, {**arguments, **given})), False
+            return as_text(await self._result(tool, arguments)), False
         except Exception as exc:
             log.exception("the tool %r failed", tool.name)
             return f"{tool.name} failed: {type(exc).__name__}: {exc}", True

@@ -14,6 +14,8 @@ PATIENCE = 60.0
 
 
 async def _hang_up(context: CallContext) -> str:
+    if context.interrupted:
+        raise RuntimeError("the caller has interrupted you, and may have more to say: listen, and hang up later")
     context.session.leave()  # before any checkpoint: from now on nobody interrupts the goodbye
     await trio.lowlevel.checkpoint()
     return "The call ends as soon as your goodbye has been heard."
@@ -26,8 +28,9 @@ hang_up: Tool = tool(
 """Ends the call once the goodbye has been heard.
 
 The answer that calls it is the goodbye, if it says anything, before the call or after it. If it says nothing, the model is asked
-for one more answer, and that is the goodbye. From the call on the model hears silence, and the caller can interrupt nothing. The line
-is cut when the far end has played all of it, as `Channel.wait_heard` knows it, at the latest after `Timeouts.hang_up`.
+for one more answer, and that is the goodbye. From the call on the model hears silence, and the caller can interrupt nothing. A caller
+who has interrupted the answer before that has more to say: then the model is told so, and the call goes on. The line is cut when the
+far end has played all of it, as `Channel.wait_heard` knows it, at the latest after `Timeouts.hang_up`.
 """
 
 
