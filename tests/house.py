@@ -25,7 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         *("_spelling", "_docstrings", "_tool_shapes", "_tool", "_agent_file", "_barge_in", "_agent"),
     ),
     ("wire", "wire.*"),
-    ("_extras", "_secret", "_option_types", "_logs", "_log_lines", "_options", "_audiofiles", "clips"),
+    ("_extras", "_secret", "_option_types", "_logs", "_log_lines", "_serve_settings", "_options", "_audiofiles", "clips"),
     (
         *("_address", "_handshake", "_library_socket", "_lean_socket", "_open_socket", "_pipe", "_service_nursery", "_socket"),
         "_websocket_codec",

@@ -134,6 +134,36 @@ class TestFile:
         assert refused(load_config, name, {}) == f"the configuration file {name} cannot be read: {why}"
 
 
+class TestKinds:
+    """Settings that are no numbers."""
+
+    def test_a_path_may_begin_at_home(self, read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HOME", "/home/me")
+        assert read("[serve]\ntls_cert = '~/cert.pem'").serve.tls_cert == Path("/home/me/cert.pem")
+        assert read(None, {"TRIOAUDIO_SERVE_TLS_CERT": "~/cert.pem"}).serve.tls_cert == Path("/home/me/cert.pem")
+
+    def test_a_list_is_a_list_or_a_text_with_commas(self, read: Read) -> None:
+        there = ("10.0.0.0/8", "::1")
+        assert read("[serve]\ntrusted_proxy = ['10.0.0.0/8', '::1']").serve.trusted_proxy == there
+        assert read(None, {"TRIOAUDIO_SERVE_TRUSTED_PROXY": "10.0.0.0/8, ::1"}).serve.trusted_proxy == there
+
+    def test_what_may_be_nothing_is_none(self, read: Read) -> None:
+        assert read("[serve]\nadmin_port = 'none'\n[limits]\ncalls = 'none'").limits.calls is None
+        assert read(None, {"TRIOAUDIO_LIMITS_CALLS": "none"}).limits.calls is None
+
+    @pytest.mark.parametrize(
+        ("text", "complaint"),
+        [
+            ("port = 70000", "trioaudio.toml:2: serve.port is 70000; expected: a whole number from 0 to 65535"),
+            ("tls_cert = 1", "trioaudio.toml:2: serve.tls_cert is 1; expected: a path, or none"),
+            ("trusted_proxy = 'x'", "trioaudio.toml:2: serve.trusted_proxy is 'x'; expected: a list of texts"),
+            ("no_auth = 'yes'", "trioaudio.toml:2: serve.no_auth is 'yes'; expected: true or false"),
+        ],
+    )
+    def test_what_they_must_not_be(self, read: Read, text: str, complaint: str) -> None:
+        assert refused(read, f"[serve]\n{text}") == complaint
+
+
 class TestEnvironment:
     """``TRIOAUDIO_SECTION_NAME``."""
 
@@ -219,7 +249,7 @@ def caller(tmp_path: Path) -> Path:
     return tmp_path / "caller.wav"
 
 
-@pytest.mark.parametrize("section", ["limits", "timeouts", "log"])
+@pytest.mark.parametrize("section", ["limits", "timeouts", "log", "serve"])
 def test_the_reference_says_of_every_setting_what_it_is(section: str) -> None:
     pytest.importorskip("sphinx", reason="the table is made for Sphinx")
     from settings_table import SECTIONS, settings, table, written_below

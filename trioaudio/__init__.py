@@ -114,6 +114,7 @@ if TYPE_CHECKING:
     from ._serve import Server as Server
     from ._serve import open_server as open_server
     from ._serve import serve as serve
+    from ._serve_settings import ServeSettings as ServeSettings
     from ._serve_statistics import ServeStatistics as ServeStatistics
     from ._session import Session as Session
     from ._session_end import SessionEnd as SessionEnd
@@ -168,6 +169,7 @@ else:  # hidden from type checkers, which would otherwise believe in any name
         "._serve": "Server open_server serve",
         "._serve_statistics": "ServeStatistics",
         "._open_session": "converse open_session",
+        "._serve_settings": "ServeSettings",
         "._session": "Session",
         "._session_end": "SessionEnd TranscriptLine",
         "._settlement": "Interruption",

@@ -38,6 +38,9 @@ Fade: TypeAlias = Annotated[float, Range("s", 0, 0.01)]
 """So short that it takes nothing from what is said."""
 Dollars: TypeAlias = Annotated[float, Range("US dollars")]
 
+Port: TypeAlias = Annotated[int, Range("", 0, 65_535)]
+"""A TCP port; 0 stands for any that is free."""
+
 _PLAIN = {float: Range("s"), int: Range("")}
 _WORDS = {float: "a number", int: "a whole number", str: "text", bool: "true or false", Path: "a path", tuple: "a list of texts"}
 _FLAGS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}

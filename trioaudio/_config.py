@@ -25,6 +25,7 @@ from ._limits import Limits, Timeouts
 from ._logs import LogSettings
 from ._options import ConfiguredOption
 from ._plugins import Kind, choose_model, choose_source, list_plugins
+from ._serve_settings import ServeSettings
 from ._spelling import suggest
 from .abc import Model, Source
 
@@ -48,6 +49,8 @@ class Config:
     """The section ``[timeouts]``."""
     log: LogSettings = field(default_factory=LogSettings)
     """The section ``[log]``; the command line heeds it."""
+    serve: ServeSettings = field(default_factory=ServeSettings)
+    """The section ``[serve]``; ``trioaudio serve`` heeds it."""
     plugins: Mapping[str, Mapping[str, ConfiguredOption]] = field(default_factory=dict, repr=False)
     """Options of plugins, by section (``"models.openai"``) and option. Not in the repr: one of them may be a secret."""
     insecure: bool = False
@@ -72,7 +75,7 @@ class Config:
         return choose_model(spec, self)
 
 
-SECTIONS: dict[str, type] = {"limits": Limits, "timeouts": Timeouts, "log": LogSettings}
+SECTIONS: dict[str, type] = {"limits": Limits, "timeouts": Timeouts, "log": LogSettings, "serve": ServeSettings}
 """Every section with settings; each is a field of `Config`."""
 
 

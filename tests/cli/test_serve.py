@@ -296,3 +296,28 @@ class TestRefusals:
         assert (started.returncode, out, err.count("\n")) == (2, "", 1)
         assert f"port {port} of 127.0.0.1 is in use" in err
         assert f"({option}; 0 is any that is free)" in err
+
+
+class TestSettings:
+    """Options that stand in a file or in the environment."""
+
+    def test_without_a_model_nobody_would_answer(self, trioaudio: Command) -> None:
+        complaint = 'nobody would answer: name the model, --model SPEC, or model = "SPEC" in the section [serve]'
+        assert trioaudio("serve", "wire").complaint == complaint
+
+    @pytest.mark.parametrize("way", ["file", "variable"])
+    def test_a_setting_counts_as_its_option(self, process: Start, folder: Path, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            if way == "variable":
+                monkeypatch.setenv("TRIOAUDIO_SERVE_PORT", str(port))
+            lines = f"[serve]\nmodel = 'parrot'\nport = {port if way == 'file' else 0}\n"
+            (folder / "trioaudio.toml").write_text(lines, encoding="utf-8")
+            with process("serve", "wire", "--config", "trioaudio.toml") as started:
+                out, err = started.communicate(timeout=HANG)
+        assert (started.returncode, out) == (2, "")
+        assert f"port {port} of 127.0.0.1 is in use" in err
+
+    def test_an_option_beats_a_setting(self, trioaudio: Command, folder: Path) -> None:
+        (folder / "trioaudio.toml").write_text("[serve]\nmodel = 'parrot'\n", encoding="utf-8")
+        assert "there is no model 'parrott'" in trioaudio("serve", "wire", "--config", "trioaudio.toml", "--model", "parrott").complaint

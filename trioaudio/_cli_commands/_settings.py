@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from .._cli_parser import Parser
 
@@ -44,6 +44,13 @@ def read_config(options: argparse.Namespace) -> Config:
     origins = {f"log.{name}": f"--{LOG_OPTIONS[name].replace('_', '-')}" for name in given}
     log, insecure = replace(config.log, **given), getattr(options, "insecure", False)
     return replace(config, log=log, origins={**config.origins, **origins}, insecure=insecure)
+
+
+def take_settings(options: argparse.Namespace, group: object) -> None:
+    """Let each option that was not given (it is None) be what the setting of the same name says."""
+    for name in (each.name for each in fields(cast("Any", group))):
+        if getattr(options, name) is None:
+            setattr(options, name, getattr(group, name))
 
 
 def begin_logging(config: Config) -> None:
