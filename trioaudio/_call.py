@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from os import PathLike
 from typing import Literal, TypeAlias, TypeVar, overload
@@ -21,6 +22,7 @@ from ._errors import AudioFileError, CapabilityError, ParameterError
 from ._instruments import Instrument
 from ._limits import Limits, Timeouts
 from ._logs import new_call_id
+from ._model_events import ResponseDone
 from ._option_types import reader_of
 from ._session import Session
 from .abc import Direction, Invitation, Source
@@ -70,7 +72,7 @@ class Call:
         self.end_reason: EndReason | None = None
         """Why it ended. Found when it has; a handler that knows better sets it before."""
         self.usage: dict[str, int] = {}
-        """What `report_usage` was told, added up."""
+        """Tokens as its models counted them, and what else `report_usage` was told, added up."""
         self.cost: float | None = None
         """What `report_usage` was told, added up; None: nothing."""
         self._answer: Answered | None = None
@@ -85,6 +87,7 @@ class Call:
         self._farewell_said: trio.Event | None = None
         self._allowance = trio.CancelScope()  # left when a limit is reached
         self._silence: Silence | None = None
+        self._sessions: list[Session] = []
         self._reckon()
 
     @overload
@@ -194,8 +197,10 @@ class Call:
     def report_usage(self, usage: Mapping[str, int] | None = None, cost: float | None = None) -> None:
         """Count what the call has used since the last report; one that costs more than `Limits.cost_per_call` ends.
 
+        The tokens of its sessions are counted without it. What they cost, only you know.
+
         Args:
-            usage: tokens, characters, seconds, by any names.
+            usage: characters, seconds, by any names.
             cost: in the currency of the limit.
         """
         for name, amount in (usage or {}).items():
@@ -206,10 +211,6 @@ class Call:
                 self._end("limit")
 
     # ---- inside
-
-    @property
-    def _sessions(self) -> list[Session]:
-        return [each for each in self.channel._sessions if isinstance(each, Session)] if self.channel is not None else []
 
     def _decide(self, answer: Answered) -> None:
         if self._answer is not None:
@@ -247,6 +248,7 @@ class Call:
             self.channel = self._recorded(self._files, source, watching, limits, timeouts)
         if self.channel is None:
             self.channel = Channel(source, limits, timeouts, watching, record)
+        self.channel._on_coupled = self._joined
         if silence is not None:
             silence.watch(self.channel)
         self._silence = silence
@@ -262,6 +264,12 @@ class Call:
         except AudioFileError as exc:
             self._unrecorded = exc
             return None
+
+    def _joined(self, session: object) -> None:
+        """A session of this call has begun; what it uses is counted."""
+        assert isinstance(session, Session)
+        self._sessions.append(session)
+        session.on(ResponseDone, lambda done: self.report_usage(asdict(done.usage)) if done.usage is not None else None)
 
     def _end(self, reason: EndReason) -> None:
         """Have it ended from outside, in order."""

@@ -59,7 +59,7 @@ class Channel(Emitter):
         self._reason: CloseReason | None = None
         self._control_events = 0
         self._transferred = False
-        self._sessions: list[object] = []  # those that were coupled to it, the last one last; known to whoever serves the call
+        self._on_coupled: Callable[[object], None] = lambda session: None  # whoever serves the call wants to know its sessions
 
     # ---- the caller's audio
 

@@ -110,7 +110,7 @@ class Session(Emitter):
         self._heard = heard
         self._ear = Converter(channel.input_format, self.input_format)
         self._mouth = Mouth(channel, self.output_format)
-        channel._sessions.append(self)
+        channel._on_coupled(self)
         self._answers = Answers()
         fault, broken = self._model_cannot, self._model_is_broken
         self._errands = Errands(model, self._answers, limits.control_events, on_fault=fault, on_broken=broken)

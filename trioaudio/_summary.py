@@ -48,7 +48,7 @@ class CallSummary:
     received_ms: float = 0.0
     """Audio that came in from the far party."""
     usage: Mapping[str, int] = field(default_factory=dict)
-    """What `Call.report_usage` was told, added up: tokens, characters, seconds."""
+    """`Call.usage`: tokens, and what else was reported."""
     cost: float | None = None
     """What `Call.report_usage` was told; None: nothing was."""
     error: str | None = None
