@@ -248,7 +248,7 @@ class Call:
             self.channel = self._recorded(self._files, source, watching, limits, timeouts)
         if self.channel is None:
             self.channel = Channel(source, limits, timeouts, watching, record)
-        self.channel._on_coupled = self._joined
+        self.channel._call, self.channel._on_coupled = self, self._joined
         if silence is not None:
             silence.watch(self.channel)
         self._silence = silence

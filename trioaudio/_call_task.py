@@ -316,7 +316,8 @@ async def talk(call: Call) -> None:
         return
     async with call.accept() as channel:
         try:
-            async with open_session(channel, call.choice.model, call.choice.agent, call=call) as session:
+            limits, timeouts = call._limits, call._timeouts
+            async with open_session(channel, call.choice.model, call.choice.agent, limits=limits, timeouts=timeouts) as session:
                 await session.wait_closed()
         except (trio.BrokenResourceError, OSError) as exc:
             if channel._reason is None:

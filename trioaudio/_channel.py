@@ -59,6 +59,7 @@ class Channel(Emitter):
         self._reason: CloseReason | None = None
         self._control_events = 0
         self._transferred = False
+        self._call: object = None  # the call that it belongs to, where one is served
         self._on_coupled: Callable[[object], None] = lambda session: None  # whoever serves the call wants to know its sessions
 
     # ---- the caller's audio

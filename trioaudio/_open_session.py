@@ -49,7 +49,7 @@ async def open_session(
         agent: who the model is to be.
         on: listeners to add before the first event can happen.
         limits, timeouts: as for `open_channel`.
-        call: the `Call` that is served, for tools; None where none is.
+        call: the `Call` that is served, for tools; known without it where a server answered the call.
         dependencies: anything tools need (a database, the caller's account); they find it in their `CallContext`.
 
     Raises:
@@ -60,6 +60,7 @@ async def open_session(
         PluginError, OptionError: the spec cannot be opened, or a variable of the agent is missing.
     """
     limits, timeouts = limits or Limits(), timeouts or Timeouts()
+    call = channel._call if call is None else call
     with closing(channel._hearing.iterate(limits.start_audio)) as heard:
         async with _opened(model) as opened:
             session = Session(channel, opened, agent or Agent(), limits, timeouts, call=call, dependencies=dependencies, heard=heard)
