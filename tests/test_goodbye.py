@@ -24,9 +24,11 @@ from trioaudio import (
     ToolReturned,
     TurnPaused,
     open_channel,
+    open_session,
     tool,
 )
-from trioaudio.testing import Script, ScriptedFarEnd, calls, cancel_sweep, open_call, run_virtual, say
+from trioaudio.sources.memory import memory_pair
+from trioaudio.testing import STAMPED, Script, ScriptedFarEnd, calls, cancel_sweep, open_call, run_virtual, say
 from trioaudio.tools import hang_up, send_digits, transfer
 
 virtual = pytest.mark.usefixtures("virtual_clock")
@@ -316,3 +318,13 @@ async def test_tools_are_named_in_a_file_by_their_names(tmp_path: Any) -> None:
         await session.wait_closed()
     assert caller.transfers == ["+49301234"]
     assert not faults
+
+
+@virtual
+async def test_a_far_end_in_memory_hears_keys_and_can_be_handed_over() -> None:
+    source, far = memory_pair(STAMPED)
+    script = Script([calls(("send_digits", {"digits": "4#"}))], [calls(("transfer", {"target": "sales"}), saying=say(0.5, "one moment"))])
+    agent = SALES.replace(tools=[send_digits, *SALES.tools])
+    async with open_channel(source) as channel, open_session(channel, script, agent) as session:
+        assert (await session.wait_closed()).kind == "transferred"
+    assert (far.digits, far.transferred_to) == ("4#", "+49301234")

@@ -56,6 +56,17 @@ class LeadInMilliseconds(Sound):
         self.far_end = Buffering(lead=-1)
 
 
+class CanFly(Sound):
+    def __init__(self, far: ScriptedFarEnd) -> None:
+        super().__init__(far)
+        self.capabilities = frozenset({"fly"})  # type: ignore[arg-type]  # that is what is wrong
+
+
+class PretendsToTransfer(Sound):
+    async def transfer(self, target: str) -> None:
+        await trio.lowlevel.checkpoint()
+
+
 class ReceiveWithoutCheckpoint(Sound):
     """Has read ahead, and gives what it has at once."""
 
@@ -313,10 +324,12 @@ BROKEN: tuple[tuple[Make, dict[str, object], str], ...] = (
     (NoFarEnd, {}, "declares what it is"),
     (FormatAsText, {}, "declares what it is"),
     (LeadInMilliseconds, {}, "declares what it is"),
+    (CanFly, {}, "declares what it is"),
     (ReceiveWithoutCheckpoint, {}, "every method is a checkpoint"),
     (SendWithoutCheckpoint, {}, "every method is a checkpoint"),
     (ClearWithoutCheckpoint, {}, "every method is a checkpoint"),
     (HangUpWithoutCheckpoint, {}, "every method is a checkpoint"),
+    (PretendsToTransfer, {}, "refuses what it does not declare"),
     (NoMediaTime, {}, "audio in has format and media time"),
     (AnotherFormat, {}, "audio in has format and media time"),
     (Reordering, {}, "audio in is whole and in order"),

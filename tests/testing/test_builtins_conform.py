@@ -83,6 +83,7 @@ def test_the_example_of_a_source() -> None:
     assert report.passed == [
         "declares what it is",
         "every method is a checkpoint",
+        "refuses what it does not declare",
         "audio in has format and media time",
         "cancelled receive loses nothing",
         "send keeps up with real time",

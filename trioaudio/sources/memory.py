@@ -11,7 +11,7 @@ import trio
 
 from .._errors import PluginError
 from .._events import Event
-from ..abc import Direction, FarEnd, Invitation, Listener, Paced, Source, listener_plugin, source_plugin
+from ..abc import Direction, FarEnd, Invitation, Listener, Paced, Source, SourceCapability, listener_plugin, source_plugin
 from ..audio import PCM16_24K, AudioFormat, Frame
 
 Outcome: TypeAlias = Literal["ringing", "answered", "rejected", "redirected"]
@@ -25,6 +25,7 @@ class MemorySource(Source):
         self.input_format: AudioFormat = format
         self.output_format: AudioFormat = format
         self.far_end: FarEnd = Paced(lead=lead, can_clear=True)
+        self.capabilities: frozenset[SourceCapability] = frozenset({"transfer", "digits"})
         self._other = other
         self._gone = False
 
@@ -55,6 +56,14 @@ class MemorySource(Source):
         self._other._heard_send.close()
         await trio.lowlevel.checkpoint()
 
+    async def transfer(self, target: str) -> None:
+        await trio.lowlevel.checkpoint()
+        self._other.transferred_to = target
+
+    async def send_digits(self, digits: str) -> None:
+        await trio.lowlevel.checkpoint()
+        self._other.digits += digits
+
 
 class MemoryFarEnd:
     """The other end: the far party's. Says frames and events, hears frames as they are handed over.
@@ -67,6 +76,10 @@ class MemoryFarEnd:
         self._heard_send, self._heard_receive = trio.open_memory_channel[Frame](math.inf)
         self.clears: int = 0
         """How often it was told to forget what it had not played; what it had not taken yet is gone then."""
+        self.transferred_to: str | None = None
+        """To whom it was handed over."""
+        self.digits: str = ""
+        """The keys that were pressed for it to hear."""
         self.outcome: Outcome = "answered"
         """Whether its call has been answered; ``answered`` from the beginning unless it was dialled."""
         self.told: str | None = None

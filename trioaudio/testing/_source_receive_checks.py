@@ -6,10 +6,12 @@ import random
 from collections.abc import Awaitable, Callable
 from functools import partial
 from itertools import pairwise
+from typing import get_args
 
 import trio
 
-from ..abc import Buffering, Paced
+from .. import CapabilityError
+from ..abc import Buffering, Paced, SourceCapability
 from ..audio import PTIME, AudioFormat, Frame
 from ._kit import Kit, NotChecked, require, require_checkpoint
 from ._source_bench import PATIENCE, SourceBench, require_same
@@ -25,6 +27,8 @@ async def declares_what_it_is(bench: SourceBench) -> None:  # noqa: ASYNC124 - a
         require(isinstance(getattr(source, name, None), AudioFormat), f"{name} is {getattr(source, name, 'missing')!r}, no AudioFormat")
     require(isinstance(source.far_end, Paced | Buffering), f"far_end is {source.far_end!r}; make it Paced(...) or Buffering(...)")
     require(0 <= source.far_end.lead < 3600, f"far_end.lead is {source.far_end.lead!r}; it is in seconds")
+    unknown = set(source.capabilities) - set(get_args(SourceCapability))
+    require(not unknown, f"capabilities has {sorted(unknown)}; there are {', '.join(get_args(SourceCapability))}")
 
 
 NAMED = (declares_what_it_is.__name__.replace("_", " "),)
@@ -44,6 +48,27 @@ async def every_method_is_a_checkpoint(bench: SourceBench) -> None:
     for name, method in methods.items():
         for _ in range(3 if name == "receive" else 1):
             await require_checkpoint(name, method)
+
+
+@RECEIVING.check(after=NAMED)
+async def refuses_what_it_does_not_declare(bench: SourceBench) -> None:
+    """It raises `CapabilityError` for the verbs that it does not declare, and takes those that it does."""
+    source = bench.source
+    verbs: dict[SourceCapability, Callable[[], Awaitable[None]]] = {
+        "transfer": lambda: source.transfer("nobody"),
+        "digits": lambda: source.send_digits("1"),
+    }
+    for capability, verb in verbs.items():
+        refused = False
+        try:
+            await verb()
+        except CapabilityError:
+            refused = True
+        except (ValueError, trio.BrokenResourceError):
+            pass  # it can, and not this, not here
+        declared = capability in source.capabilities
+        complaint = f"it {'declares' if declared else 'does not declare'} {capability!r}, and {'refuses' if refused else 'takes'} it"
+        require(refused != declared, complaint)
 
 
 async def _receive_or_wait(bench: SourceBench) -> None:
