@@ -20,6 +20,8 @@ from trioaudio import CallFilter, JsonLines, TextLines
 from trioaudio.audio import AudioFormat, Converter, Frame
 
 SECRET = "swordfish/4711=sesame+open"
+PLAIN = "marzipan/0815=pebble"
+"""Something secret that is given as a plain text, in options that only a provider understands: whoever shows locals shows it."""
 NUMBER = "+4930123456"
 WORDS = "gooseberry marmalade"
 """Something that was said, in words."""
@@ -74,6 +76,7 @@ SECRETS = [SECRET, quote(SECRET), quote(SECRET, safe=""), base64.b64encode(SECRE
 def found_in(text: str) -> set[str]:
     """What of the planted things can be seen in a text."""
     found = {"secret" for each in SECRETS if each in text}
+    found |= {"plain secret"} if PLAIN in text else set()
     found |= {"audio" for each in AUDIO if each in text} | {"audio" for each in SAMPLES if each.search(text)}
     return found | ({"number"} if NUMBER in text else set()) | ({"words"} if WORDS in text else set())
 
@@ -103,7 +106,7 @@ class Leavings:
             for frame in each.stack:
                 if frame.filename.startswith(OURS) or "planted_cloud" in frame.filename:
                     given = frame.filename.startswith(RAW) or "audio" in (frame.locals or {})  # as the application gave it
-                    may_show = ("words", "audio") if given else ("words",)
+                    may_show = ("words", "plain secret", "audio") if given else ("words", "plain secret")
                     self.add(f"{where}: locals of {frame.name} in {frame.filename}", str(frame.locals), *may_show)
         self.add(f"{where}: the traceback", "".join(traceback.format_exception(error)))
 

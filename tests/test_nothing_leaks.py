@@ -9,17 +9,19 @@ import importlib
 import json
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
-from planted import CYCLE, NUMBER, SECRET, WORDS, Leavings, found_in, voice
+from planted import CYCLE, NUMBER, PLAIN, SECRET, WORDS, Leavings, found_in, voice
 
 from trioaudio import (
     Agent,
     Call,
+    CapabilityError,
     Channel,
     Dtmf,
     Event,
@@ -36,6 +38,7 @@ from trioaudio import (
     trace_session,
 )
 from trioaudio.__main__ import main
+from trioaudio._metrics import call_metrics, exposition
 from trioaudio._plugins import choose_model, list_plugins
 from trioaudio.audio import PCM16_24K, AudioFormat, Frame
 from trioaudio.sources.memory import memory_exchange, memory_pair
@@ -100,7 +103,7 @@ def caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def planted_agent() -> Agent:
     """An agent with a key for its provider, and one in a variable."""
-    return Agent(f"Say {WORDS}, {{name}}.", tools=[fails], variables={"name": SECRET}, provider_options={"api_key": SECRET})
+    return Agent(f"Say {WORDS}, {{name}}.", tools=[fails], variables={"name": PLAIN}, provider_options={"api_key": PLAIN})
 
 
 def fails(city: str) -> str:
@@ -134,13 +137,16 @@ async def watched(leavings: Leavings, channel: Channel, *more: object) -> AsyncG
         leavings.add_objects("a channel", channel, channel.statistics(), events, *more)
 
 
-async def talk(leavings: Leavings, channel: Channel, model: Any) -> Session:
+async def talk(leavings: Leavings, channel: Channel, model: Any, agent: Agent | None = None) -> Session:
     """A whole conversation: both speak, the caller interrupts, keys are pressed."""
-    async with watched(leavings, channel), open_session(channel, model, planted_agent()) as session:
+    async with watched(leavings, channel), open_session(channel, model, agent or planted_agent()) as session:
         with trace(leavings, session):
             await trio.sleep(1.8)
-            session.commit()
-            await session.wait_event("turn_started")
+            with session.subscribe("turn_started") as started:
+                session.commit()
+                with suppress(CapabilityError):
+                    await session.respond(WORDS)
+                await anext(aiter(started))
             await trio.sleep(0.3)
             interruption = session.interrupt()
             assert interruption, "nothing was said"
@@ -204,11 +210,12 @@ async def memory_listener(leavings: Leavings) -> None:
 
     async with open_server(exchange, handle, on_summary=lambda summary: leavings.add_objects("a summary", summary)) as server:
         for wish in ("talk", "failure", "none", "model"):
-            far_end = exchange.dial(NUMBER, NUMBER, parameters={"wish": wish}, headers={"Authorization": f"Bearer {SECRET}"})
+            far_end = exchange.dial(NUMBER, NUMBER, parameters={"wish": wish}, headers={"Authorization": f"Bearer {PLAIN}"})
             far_end.say(voice(2.0, PCM16_24K))
             far_end.say(Frame(bytes(96_000), PCM16_24K))
         await trio.sleep(60)
-        leavings.add_objects("a server", server)
+        leavings.add_objects("a server", server, server.statistics())
+        leavings.add("metrics", exposition(call_metrics(server.statistics())))
         exchange.close()
         await server.wait_ended()
 
@@ -301,8 +308,28 @@ async def a_tool_fails(leavings: Leavings) -> None:
         leavings.add_objects("a tool", caller, session, session.agent, events)
 
 
+async def memory_to_openai(leavings: Leavings) -> None:
+    """A whole call with an emulated server, and one that it ends in anger."""
+    from trioaudio.testing import OpenAIEmulator, OpenAIFault, OpenAIReply
+
+    emulator = OpenAIEmulator(lambda _: OpenAIReply(WORDS, voice(3.0, PCM16_24K)))
+    source, far_end = memory_pair(PCM16_24K)
+    async with open_channel(source) as channel:
+        far_end.say(voice(2.0, PCM16_24K))
+        far_end.say(Frame(bytes(96_000), PCM16_24K))
+        await talk(leavings, channel, emulator.model, planted_agent().replace(provider_options={}))
+    leavings.add_objects("an emulator", emulator, emulator.sessions)
+    angry = OpenAIEmulator(faults=[OpenAIFault("event:session.created", "close 1011 overloaded")])
+    try:
+        async with open_call(angry.model, planted_agent()):
+            pass
+    except (OptionError, trio.BrokenResourceError) as exc:
+        leavings.add_error("a model that left", exc)
+
+
 SCENARIOS: dict[str, Scenario] = {
     "source memory, model parrot": memory_to_parrot,
+    "source memory, model openai": memory_to_openai,
     "source wavfile, model parrot": wavfile_to_parrot,
     "listener memory": memory_listener,
     "a listener fails": a_listener_fails,
@@ -325,7 +352,7 @@ def leavings_of(scenario: str) -> Leavings:
 # ---- what is looked for
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("scenario", [each for each in SCENARIOS if "openai" not in each or find_spec("trioaudio.models.openai")])
 def test_a_call_shows_neither_secret_nor_audio_nor_number(scenario: str, caller: Path) -> None:
     assert not leavings_of(scenario).leaks()
 
@@ -424,6 +451,7 @@ def test_what_opens_a_plugin_shows_no_secret(cloud: None, caller: Path) -> None:
         (voice(0.02, PCM16_24K).base64, "audio"),
         (voice(0.02, PCM16_24K).base64[5:60], "audio"),
         (f"call from {NUMBER}", "number"),
+        (f"Bearer {PLAIN}", "plain secret"),
         (f"agent: {WORDS}", "words"),
     ],
 )

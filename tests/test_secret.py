@@ -40,6 +40,12 @@ class TestWhereItComesFrom:
         secret = Secret(lambda: next(keys))
         assert [secret.reveal(), secret.reveal()] == ["old", "new"]
 
+    def test_another_one_with_something_before_it(self) -> None:
+        keys = iter(["old", "new"])
+        header = Secret(lambda: next(keys)).prefixed("Bearer ")
+        assert [header.reveal(), header.reveal()] == ["Bearer old", "Bearer new"]
+        assert "Bearer" not in repr(header)
+
     def test_a_variable(self) -> None:
         assert Secret.from_environment("CLOUD_KEY", {"CLOUD_KEY": KEY, "CLOUD_KEY_FILE": "/nowhere"}).reveal() == KEY
 

@@ -8,6 +8,7 @@ import os
 import socket
 import ssl
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import h11
 import trio
@@ -16,7 +17,9 @@ from ._address import Address
 from ._errors import RemoteProtocolError
 from ._limits import Limits
 from ._pipe import Pipe, SocketPipe, StreamPipe
+from ._secret import Secret
 
+_Header: TypeAlias = tuple[str, str | Secret]
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
@@ -25,17 +28,23 @@ def accept_token(key: str) -> str:
     return base64.b64encode(hashlib.sha1((key + GUID).encode("latin-1"), usedforsecurity=False).digest()).decode("ascii")
 
 
-def _request(address: Address, headers: dict[str, str], subprotocols: Sequence[str]) -> list[tuple[str, str]]:
+def _request(address: Address, headers: dict[str, str | Secret], subprotocols: Sequence[str]) -> list[_Header]:
     key = base64.b64encode(os.urandom(16)).decode("ascii")
-    asked = [("Host", address.authority), ("Upgrade", "websocket"), ("Connection", "Upgrade")]
+    asked: list[_Header] = [("Host", address.authority), ("Upgrade", "websocket"), ("Connection", "Upgrade")]
     asked += [("Sec-WebSocket-Key", key), ("Sec-WebSocket-Version", "13")]
     if subprotocols:
         asked.append(("Sec-WebSocket-Protocol", ", ".join(subprotocols)))
     return [*asked, *headers.items()]
 
 
+def _revealed(header: _Header) -> tuple[str, str]:
+    """A header as it is sent; a secret is a secret until then."""
+    name, value = header
+    return name, value.reveal() if isinstance(value, Secret) else value
+
+
 async def shaken(
-    address: Address, headers: dict[str, str], subprotocols: Sequence[str], ssl_context: ssl.SSLContext | None, limits: Limits
+    address: Address, headers: dict[str, str | Secret], subprotocols: Sequence[str], ssl_context: ssl.SSLContext | None, limits: Limits
 ) -> tuple[Pipe, str | None, bytes]:
     """Connect and shake hands: the open pipe, the subprotocol agreed on, and what was read behind the handshake.
 
@@ -71,13 +80,13 @@ async def _connected(address: Address, ssl_context: ssl.SSLContext | None) -> Pi
     return pipe
 
 
-async def _shake_hands(pipe: Pipe, address: Address, asked: list[tuple[str, str]], limits: Limits) -> tuple[str | None, bytes]:
+async def _shake_hands(pipe: Pipe, address: Address, asked: list[_Header], limits: Limits) -> tuple[str | None, bytes]:
     connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=limits.http_header)
-    await pipe.write(connection.send(h11.Request(method="GET", target=address.target, headers=asked)) or b"")
+    await pipe.write(connection.send(h11.Request(method="GET", target=address.target, headers=list(map(_revealed, asked)))) or b"")
     await pipe.write(connection.send(h11.EndOfMessage()) or b"")
     answer = await _answer(pipe, connection, address)
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in answer.headers}
-    key = dict(asked)["Sec-WebSocket-Key"]
+    key = str(dict(asked)["Sec-WebSocket-Key"])
     if headers.get("sec-websocket-accept") != accept_token(key):
         raise RemoteProtocolError(f"{address.authority} did not confirm the handshake of the websocket")
     return headers.get("sec-websocket-protocol"), connection.trailing_data[0]

@@ -12,7 +12,7 @@ import trio
 from ._address import Address
 from ._errors import OptionError
 from ._limits import Limits, Timeouts
-from ._secret import require_private
+from ._secret import Secret, require_private
 from ._service_nursery import open_service_nursery
 from ._socket import WebSocket
 
@@ -37,7 +37,7 @@ def _address(url: str, insecure: bool) -> Address:
 async def open_socket(
     url: str,
     *,
-    headers: Mapping[str, str] | None = None,
+    headers: Mapping[str, str | Secret] | None = None,
     subprotocols: Sequence[str] = (),
     ssl_context: ssl.SSLContext | None = None,
     insecure: bool = False,
@@ -50,7 +50,7 @@ async def open_socket(
 
     Args:
         url: ``wss://HOST/PATH``, or ``ws://`` on this machine.
-        headers: more headers of the handshake, such as ``Authorization``.
+        headers: more headers of the handshake. One with a key is a `Secret`: ``{"Authorization": key.prefixed("Bearer ")}``.
         subprotocols: in order of preference.
         ssl_context: how certificates are checked; as the system does, by default.
         insecure: allow ``ws://`` to other machines.

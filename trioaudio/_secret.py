@@ -75,6 +75,12 @@ class Secret:
         """
         return _sound(self._read(), self._origin or "a secret")
 
+    def prefixed(self, prefix: str) -> Secret:
+        """A secret that is this one with something before it: ``key.prefixed("Bearer ")`` is what a header says."""
+        secret = Secret(lambda: prefix + self.reveal())
+        secret._origin = self._origin
+        return secret
+
     def matches(self, text: str) -> bool:
         """Whether a text is the secret; takes as long whatever the text is."""
         return compare_digest(_digest(self.reveal()), _digest(text))
