@@ -36,6 +36,7 @@ from trioaudio.abc import Model
 from trioaudio.audio import ALAW_8K, MULAW_8K, PCM16_8K, PCM16_16K, PCM16_24K, PCM16_48K, AudioFormat, Converter, Frame
 from trioaudio.clips import clip_path
 from trioaudio.models.parrot import open_parrot
+from trioaudio.testing import ScriptedFarEnd, open_call
 
 
 @cache
@@ -421,5 +422,62 @@ class TestManners:
 
     async def test_it_declares_what_it_can_do(self) -> None:
         async with open_parrot() as parrot:
-            assert parrot.capabilities == {"commit", "cancel", "truncate", "text"}
+            assert parrot.capabilities == {"commit", "cancel", "truncate", "text", "say"}
             assert {PCM16_8K, PCM16_24K, PCM16_48K, MULAW_8K, ALAW_8K} <= set(parrot.input_formats) & set(parrot.output_formats)
+
+
+class TestSaying:
+    """It has no words of its own, so it whistles what it is told to say."""
+
+    async def test_there_is_a_note_for_each_word_and_the_words_are_the_transcript(self, autojump_clock: MockClock) -> None:
+        async with started() as parrot:
+            await parrot.say("Good morning, how are you?")
+            events = await says(parrot)
+        sound = Frame(spoken(events), PCM16_16K)
+        loud = sound.pcm.reshape(5, -1)  # five words, five notes of one length
+        assert all(abs(note).max() > 2_000 for note in loud)
+        assert all(abs(note[-600:]).max() == 0 for note in loud)
+        assert others(events)[-2] == OutputTranscript("reply-1", "Good morning, how are you?")
+        assert isinstance(events[0], ResponseCreated)
+        assert isinstance(events[-1], ResponseDone)
+
+    async def test_nothing_but_silence_is_said_of_no_words(self, autojump_clock: MockClock) -> None:
+        async with started() as parrot:
+            await parrot.say(" ")
+            events = await says(parrot)
+        assert isinstance(events[-1], ResponseDone)
+        assert not any(spoken(events))
+
+    async def test_it_whistles_after_what_it_is_saying(self, autojump_clock: MockClock) -> None:
+        async with started(speed=1.0, engine="off") as parrot:
+            hears(parrot, between(0.7, 1.7))
+            await parrot.commit()
+            await parrot.say("and this")
+            await parrot.say("and that")
+            events = await says(parrot)
+        marks = [event for event in events if isinstance(event, ResponseCreated | ResponseDone)]
+        assert [mark.response_id for mark in marks] == ["response-1"] * 2 + ["response-2"] * 2 + ["response-3"] * 2
+        assert {mark.status for mark in marks if isinstance(mark, ResponseDone)} == {"completed"}
+
+    async def test_what_it_was_told_to_say_is_said_although_its_answer_was_cancelled(self, autojump_clock: MockClock) -> None:
+        async with started(speed=1.0, engine="off") as parrot:
+            hears(parrot, between(0.7, 2.7))
+            await parrot.commit()
+            await parrot.say("and this")
+            await says(parrot, within=0.5)
+            await parrot.cancel()
+            began = trio.current_time()
+            events = await says(parrot)
+        done = [event for event in events if isinstance(event, ResponseDone)]
+        assert [(event.response_id, event.status) for event in done] == [("response-1", "cancelled"), ("response-2", "completed")]
+        assert len(spoken(events)) == pytest.approx(0.32 * 32_000, abs=2)
+        assert began < 1
+
+    async def test_a_greeting_is_whistled_in_a_call(self, autojump_clock: MockClock) -> None:
+        async with open_call("parrot", Agent(greeting="Welcome to the parrot."), caller=ScriptedFarEnd(format=PCM16_16K)) as (
+            caller,
+            session,
+        ):
+            await session.wait_spoken()
+            assert caller.ear.heard_samples() == round(4 * 0.16 * 16_000)
+        assert [line.text for line in session.transcript] == ["Welcome to the parrot."]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict, deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -36,6 +36,7 @@ from .._model_events import (
 from ..abc import Capability, Model, model_plugin
 from ..audio import ALAW_8K, MULAW_8K, AudioFormat, Converter, Frame
 from ..audio._tape import Tape
+from ..clips import tone
 
 if TYPE_CHECKING:
     from ..audio._vad import SpeechEdge, VoiceActivity
@@ -52,6 +53,8 @@ TAIL = 0.2
 """How much from after its end belongs to it, in seconds."""
 KEPT = 1.5
 """How much is remembered while nobody speaks, in seconds: the pre-roll and what it takes to recognise a start."""
+NOTE, REST = 0.12, 0.04
+"""Length of a note and of the silence after it, in seconds: a whole number of waves of every note, so that none of them clicks."""
 REMEMBERED = 64
 """Items whose length is remembered, for `Parrot.truncate`."""
 PHASE = 3e-6
@@ -94,13 +97,14 @@ class Parrot(Model):
     """Hears, waits, repeats; made by `open_parrot`.
 
     An answer that is still being made stops when the caller begins to speak. A commit ends the utterance at once; when no
-    speech was recognised, the last 1.5 s are answered (with ``engine="off"`` everything since the last answer).
+    speech was recognised, the last 1.5 s are answered (with ``engine="off"`` everything since the last answer). It has no words of its
+    own: what it is told to say, it whistles, a note for each word.
     """
 
     name: str = "parrot"
     input_formats: tuple[AudioFormat, ...] = FORMATS
     output_formats: tuple[AudioFormat, ...] = FORMATS
-    capabilities: frozenset[Capability] = frozenset({"commit", "cancel", "truncate", "text"})
+    capabilities: frozenset[Capability] = frozenset({"commit", "cancel", "truncate", "text", "say"})
 
     def __init__(self, hangover_ms: float, engine: _Engine, max_utterance: float, speed: float | None) -> None:
         self._hangover_ms, self._max_utterance = hangover_ms, max_utterance
@@ -176,8 +180,18 @@ class Parrot(Model):
         """As `Model.send_text`; the answer is the text."""
         await trio.lowlevel.checkpoint()
         self._open_tape()
+        self._mouth.stop("interrupted")
         item_id, response_id = self._next_reply()
         self._mouth.respond(response_id, [TextDone(item_id, text)])
+
+    async def say(self, text: str) -> None:
+        """As `Model.say`: whistled, a note for each word; the words themselves are its transcript."""
+        await trio.lowlevel.checkpoint()
+        self._open_tape()
+        words = text.split()[: round(self._max_utterance / (NOTE + REST))]
+        rest = Frame.silence(round(REST * self._output_format.rate), self._output_format)
+        notes = [tone(NOTE, self._output_format, frequency=500 + 50 * (len(word) % 12), level=-20).joined(rest) for word in words]
+        self._say_again(notes or [rest], text)
 
     def _caller_turned(self, edge: SpeechEdge) -> None:
         position = self._listening_since + edge.position
@@ -206,10 +220,14 @@ class Parrot(Model):
         self._mouth.say(InputCommitted(self._user))
         if self._agent.transcribe:
             self._mouth.say(InputTranscript(self._user, f"({length} of speech)"))
-        item_id, response_id = self._next_reply()
+        self._mouth.stop("interrupted")
         pieces = self._converted(utterance).split(round(DELTA * self._output_format.rate))
+        self._say_again(pieces, f"({length} of what you said)")
+
+    def _say_again(self, pieces: Sequence[Frame], words: str) -> None:
+        item_id, response_id = self._next_reply()
         deltas = [AudioDelta(item_id, piece, response_id) for piece in pieces]
-        self._mouth.respond(response_id, [*deltas, AudioDone(item_id), OutputTranscript(item_id, f"({length} of what you said)")])
+        self._mouth.respond(response_id, [*deltas, AudioDone(item_id), OutputTranscript(item_id, words)])
 
     def _converted(self, utterance: Frame) -> Frame:
         """The utterance in the output format; the same format passes through untouched."""
@@ -232,8 +250,7 @@ class Parrot(Model):
         return f"user-{self._utterances}"
 
     def _next_reply(self) -> tuple[str, str]:
-        """Ids of an answer's item and of the response that makes it; an answer still being made gives way to it."""
-        self._mouth.stop("interrupted")
+        """Ids of an answer's item and of the response that makes it."""
         self._replies += 1
         return f"reply-{self._replies}", f"response-{self._replies}"
 
@@ -271,13 +288,16 @@ class _Mouth:
         self._wake.unpark_all()
 
     def respond(self, response_id: str, events: list[ModelEvent]) -> None:
-        """Make an answer of these events: at once, or each `AudioDelta` in the time it takes."""
-        self.say(ResponseCreated(response_id))
-        events = [*events, ResponseDone(response_id)]
+        """Make an answer of these events, after what is being made: at once, or each `AudioDelta` in the time it takes."""
+        begin, events = ResponseCreated(response_id), [*events, ResponseDone(response_id)]
         if self._speed is None:
-            self.say(*events)
+            self.say(begin, *events)
             return
-        self._response_id, due = response_id, trio.current_time() + PHASE
+        if self._to_come:
+            due, events = self._to_come[-1][0], [begin, *events]
+        else:
+            self._response_id, due = response_id, trio.current_time() + PHASE
+            self.say(begin)
         for event in events:
             due += event.frame.duration / self._speed if isinstance(event, AudioDelta) else 0.0
             self._to_come.append((due, event))
@@ -287,7 +307,11 @@ class _Mouth:
         self._say_what_is_due()
         if not self._to_come:
             return
-        self._to_come.clear()
+        while not isinstance(self._to_come.popleft()[1], ResponseDone):
+            pass
+        if self._to_come:  # it was told to say more: that moves up
+            early = self._to_come[0][0] - trio.current_time() - PHASE
+            self._to_come = deque((due - early, event) for due, event in self._to_come)
         if status == "interrupted":
             self.say(ResponseInterrupted(self._response_id))
         self.say(ResponseDone(self._response_id, status))
@@ -320,7 +344,9 @@ class _Mouth:
 
     def _say_what_is_due(self) -> None:
         while self._to_come and self._to_come[0][0] <= trio.current_time():
-            self._said.append(self._to_come.popleft()[1])
+            event = self._to_come.popleft()[1]
+            self._response_id = event.response_id if isinstance(event, ResponseCreated) else self._response_id
+            self._said.append(event)
 
     def _count(self, delta: AudioDelta) -> None:
         self._sent[delta.item_id] = self._sent.get(delta.item_id, 0) + delta.frame.num_samples
