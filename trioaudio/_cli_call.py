@@ -82,6 +82,8 @@ def checked_call(
     for plugin in (call.source, call.model):
         if fast and not plugin.virtual:
             raise OptionError(f"--fast runs on a virtual clock, and {plugin.name!r} needs the real one; leave --fast out")
+    if call.source.embedded:
+        raise OptionError(f"the far end of {call.source.text!r} is in the program that opens it, and here is none; use another source")
     if timeline is not None:
         require("PIL", "drawing the timeline", "demo")
     _check_files(call)

@@ -171,6 +171,7 @@ class TestWords:
             ("wavfile:caller.wav", "parot", "there is no model 'parot'; did you mean 'parrot'? (installed models: "),
             ("wavfile:caller.wav", "parrot?engine=ears", "parrot: option 'engine' is 'ears'; expected: one of auto, gate, silero, off"),
             ("wavfile:caller.wav", "parrot?hangover_ms=0", "parrot: hangover_ms=0.0 must be more than 0"),
+            ("memory:x", "parrot", "the far end of 'memory:x' is in the program that opens it, and here is none; use another source"),
             ("", "parrot", "a spec begins with the name of a plugin: NAME:VALUE?option=value, such as wavfile:caller.wav"),
         ],
     )
