@@ -270,7 +270,7 @@ class MemoryExchange(Listener):
 
 
 def memory_exchange(format: AudioFormat = PCM16_24K, *, lead: float = 0.04) -> MemoryExchange:
-    """A listener, to be given to `serve`, whose calls are dialled by `MemoryExchange.dial`; arguments as for `memory_pair`."""
+    """A listener, to be given to `open_server`, whose calls are dialled by `MemoryExchange.dial`; arguments as for `memory_pair`."""
     return MemoryExchange("memory", format, lead)
 
 
