@@ -50,7 +50,7 @@ class LeanSocket(WebSocket):
         self._pipe, self._codec, self._spawn, self._timeouts = pipe, codec, spawn, timeouts
         self._state: _State = "open"
         self._error: trio.BrokenResourceError | None = None
-        self._messages: deque[str | bytes] = deque()
+        self._received: deque[str | bytes | Left | Malformed] = deque()  # an end is heeded when its turn comes
         self._unsent = bytearray()  # bytes of taken messages, in order; the flusher's as long as there are any
         self._late_pong: Asked | None = None
         self._sent, self._over = trio.lowlevel.ParkingLot(), trio.Event()
@@ -66,21 +66,29 @@ class LeanSocket(WebSocket):
             raise trio.BusyResourceError("another task receives from this websocket")
         self._receiving = True
         try:
-            if self._messages:
+            if self._received or self._state != "open":
                 await trio.lowlevel.checkpoint()
-            while not self._messages:
+            while not self._received:
                 await self._read_more()
-            return self._messages.popleft()
+            item = self._received.popleft()
         finally:
             self._receiving = False
+        if isinstance(item, str | bytes):
+            return item
+        self._heed_end(item)
+        raise self._end()  # with no checkpoint since it was read: a sender must not be told before us, and take it for a failure
 
     async def _read_more(self) -> None:
-        if self._state != "open":
-            if self._state == "closing":
-                await self._over.wait()
-            await trio.lowlevel.checkpoint()
-            raise trio.EndOfChannel if self._state == "left" else self._ended()
-        await self._read()
+        if self._state == "open":
+            await self._read()
+        if self._state == "closing":
+            await self._over.wait()
+        if self._state != "open" and not self._received:
+            raise self._end()
+
+    def _end(self) -> Exception:
+        """How a receiver is told of the end."""
+        return trio.EndOfChannel() if self._state == "left" else self._ended()
 
     async def _read(self) -> None:
         self._reading = True
@@ -108,12 +116,16 @@ class LeanSocket(WebSocket):
     def _take_item(self, item: Item) -> None:
         if isinstance(item, Asked):
             self._answer(item)
-        elif isinstance(item, Left):
-            self._far_end_left(item)
-        elif isinstance(item, Malformed):
-            self._give_up(item)
         elif self._state == "open":
-            self._messages.append(item)
+            self._received.append(item)
+        elif not isinstance(item, str | bytes):
+            self._over.set()
+
+    def _heed_end(self, item: Left | Malformed) -> None:
+        if isinstance(item, Left):
+            self._far_end_left(item)
+        else:
+            self._give_up(item)
 
     def _answer(self, asked: Asked) -> None:
         if self._unsent:
@@ -124,21 +136,19 @@ class LeanSocket(WebSocket):
     def _give_up(self, malformed: Malformed) -> None:
         """Say why, and take nothing more; the pipe stays open until `aclose`, so that what we say arrives."""
         self._write(self._codec.goodbye(malformed.code, malformed.reason))
-        if self._state == "open":
-            self._state, self.close_code, self.close_reason = "broken", malformed.code, malformed.reason
-            self._error = RemoteProtocolError(f"the far end breaks the websocket protocol: {malformed.reason}")
-            self._keeping.cancel()
-            self._sent.unpark_all()
+        self._state, self.close_code, self.close_reason = "broken", malformed.code, malformed.reason
+        self._error = RemoteProtocolError(f"the far end breaks the websocket protocol: {malformed.reason}")
+        self._end_open()
+
+    def _end_open(self) -> None:
+        self._keeping.cancel()
+        self._sent.unpark_all()
         self._over.set()
 
     def _far_end_left(self, left: Left) -> None:
-        if self._state == "open":
-            self._state = "left"
-            self.close_code, self.close_reason = left.code, left.reason
-            self._write(self._codec.goodbye(left.code))
-            self._keeping.cancel()
-            self._sent.unpark_all()
-        self._over.set()
+        self._state, self.close_code, self.close_reason = "left", left.code, left.reason
+        self._write(self._codec.goodbye(left.code))
+        self._end_open()
 
     def send_nowait(self, data: str | bytes) -> None:
         if self._state != "open":
@@ -204,9 +214,11 @@ class LeanSocket(WebSocket):
                     waiting_at = reads if self._reading else -1
 
     async def aclose(self, code: int = 1000, reason: str = "") -> None:
+        if self._state == "open" and self._received and not isinstance(self._received[-1], str | bytes):
+            self._heed_end(self._received[-1])  # the far end was first
+        self._received.clear()
         if self._state == "open":
             self._state, self.close_code, self.close_reason = "closing", code, reason
-            self._messages.clear()
             self._write(self._codec.goodbye(code, reason))
             self._sent.unpark_all()
         try:

@@ -42,7 +42,7 @@ class _LibrarySocket(WebSocket):
         self.subprotocol, self.close_code, self.close_reason = connection.subprotocol, None, ""
         self._connection, self._timeouts = connection, timeouts
         self._writing = trio.StrictFIFOLock()
-        self._closed = self._receiving = False
+        self._closed = self._receiving = self._told = False
         self._error: trio.BrokenResourceError | None = None
         self._received = 0
         self._open = trio.CancelScope()
@@ -72,10 +72,12 @@ class _LibrarySocket(WebSocket):
 
     async def send(self, data: str | bytes) -> None:
         async with self._writing:  # may be cancelled here
-            if self._closed or self._error is not None or self._connection.closed is not None:
+            if self._connection.closed is not None:
                 self._note_end()
+            if self._closed or self._error is not None or self._told:
                 self._raise_ended()
-            await self._write(data)
+            if self._connection.closed is None:  # else it crosses a goodbye, of which whoever receives is told first
+                await self._write(data)
 
     async def _write(self, data: str | bytes) -> None:
         from trio_websocket import ConnectionClosed
@@ -85,7 +87,8 @@ class _LibrarySocket(WebSocket):
                 await self._connection.send_message(data)
             except ConnectionClosed:
                 self._note_end()
-                self._raise_ended()
+                if self._error is not None or self._told:
+                    self._raise_ended()
         if scope.cancelled_caught:
             self._break(trio.BrokenResourceError(f"the far end took nothing for {self._timeouts.write:g} s"))
             await self._close_at_once()
@@ -150,5 +153,6 @@ class _LibrarySocket(WebSocket):
         if self._error is not None:
             raise type(self._error)(*self._error.args)
         if receiving:
+            self._told = True
             raise trio.EndOfChannel
         raise trio.BrokenResourceError(f"the far end has closed this websocket: {self.close_code} {self.close_reason}".rstrip())

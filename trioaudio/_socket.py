@@ -40,8 +40,8 @@ class WebSocket(ABC):
     async def send(self, data: str | bytes) -> None:
         """Send one message, after those that were sent before.
 
-        Returns when the message has been taken, which is before the far end has it. Checkpoint: yes. On cancel: the message is
-        not sent at all.
+        Returns when the message has been taken, which is before the far end has it; one that crosses a goodbye of the far end is
+        lost, and whoever receives is told of that first. Checkpoint: yes. On cancel: the message is not sent at all.
 
         Raises:
             trio.BrokenResourceError: the far end has closed the websocket, the connection broke, or took nothing for too long.

@@ -86,12 +86,14 @@ class WebSocketCodec:
         return Left(int(event.code), reason)
 
     def message(self, data: str | bytes) -> bytes:
-        """The bytes of one message."""
+        """The bytes of one message; none if it crosses a goodbye of the far end."""
+        if self._connection.state is not ConnectionState.OPEN:
+            return b""
         return self._connection.send(TextMessage(data) if isinstance(data, str) else BytesMessage(data))
 
     def ping(self) -> bytes:
-        """The bytes that ask whether the far end is there."""
-        return self._connection.send(Ping())
+        """The bytes that ask whether the far end is there; none if it has said goodbye."""
+        return self._connection.send(Ping()) if self._connection.state is ConnectionState.OPEN else b""
 
     def pong(self, asked: Asked) -> bytes:
         """The bytes that answer it; none once we have said goodbye."""

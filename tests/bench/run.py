@@ -21,6 +21,7 @@ import imports
 import paced
 import parts
 import slope
+import web_echo
 from findings import Effort, Finding, missed, table
 
 BENCHES: dict[str, ModuleType] = {
@@ -30,6 +31,7 @@ BENCHES: dict[str, ModuleType] = {
     "slope": slope,
     "import": imports,
     "parts": parts,
+    "web": web_echo,
 }
 
 

@@ -109,6 +109,16 @@ async def test_when_the_far_end_closes_what_it_said_before_is_received_and_it_is
         assert await peer.receive_close() == 4001
 
 
+async def test_whoever_receives_is_told_of_a_goodbye_first(open_pair: OpenPair, autojump_clock: MockClock) -> None:
+    async with open_pair() as (websocket, peer):
+        await peer.stream.send_all(peer.frame(TEXT, b"audio") * 3 + peer.frame(CLOSE, struct.pack("!H", 1000)))
+        assert await websocket.receive() == "audio"
+        await websocket.send("crosses it")  # a source that sends meanwhile must not take a hang-up for a failure
+        assert [message async for message in websocket] == ["audio"] * 2
+        with pytest.raises(trio.BrokenResourceError):
+            await websocket.send("too late")
+
+
 async def test_closing_says_goodbye_and_waits_for_the_answer(open_pair: OpenPair, autojump_clock: MockClock) -> None:
     async with open_pair() as (websocket, peer), trio.open_nursery() as nursery:
         nursery.start_soon(websocket.aclose, 3000, "bye")
