@@ -63,6 +63,9 @@ PAUSE = "laws/test_law_12_pause.py"
 POLICY = "test_barge_in_policy.py"
 BARGE_IN = "test_session_barge_in.py"
 FADES = "laws/test_law_02_fades.py"
+TOOLBOX = "test_toolbox.py"
+GOODBYE = "test_goodbye.py"
+VERBS = "test_session_verbs.py"
 DECISIONS = "laws/test_decisions.py"
 DISPATCH = "test_dispatch.py"
 INBOX = "test_inbox.py"
@@ -656,7 +659,7 @@ FAULTS = [
     Fault(
         "hang_up does not wait until all is heard",
         "_channel.py",
-        "            await self.wait_played()\n        self.close()",
+        "            await self.wait_heard()\n        self.close()",
         "            pass\n        self.close()",
         (DECISIONS,),
     ),
@@ -755,13 +758,85 @@ FAULTS = [
     Fault(
         "a closed reader keeps others away", "_inbox.py", "if first is not None and not first.closed:", "if first is not None:", (INBOX,)
     ),
-    Fault("a caller is forgotten while the model connects", "_session.py", "iterate(limits.start_audio)", "iterate()", (SESSION,)),
+    Fault("a caller is forgotten while the model connects", "_open_session.py", "iterate(limits.start_audio)", "iterate()", (SESSION,)),
     Fault(
         "what is kept for a session that starts has no end",
         "_inbox.py",
         "self._patient, self._bound = False, self._limits.inbound",
         "pass",
         (SESSION,),
+    ),
+    # ---- tools and goodbyes
+    Fault(
+        "a reply is asked for before the answer that called is over",
+        "_toolbox.py",
+        "if batch.over and not batch.running:",
+        "if not batch.running:",
+        (TOOLBOX,),
+    ),
+    Fault(
+        "a reply is asked for before all results are there",
+        "_toolbox.py",
+        "if batch.over and not batch.running:",
+        "if batch.over:",
+        (TOOLBOX,),
+    ),
+    Fault(
+        "an answer whose end is never told waits for ever",
+        "_toolbox.py",
+        "for batch in [batch for batch in self._batches.values() if batch.response_id != response_id]:",
+        "for batch in []:",
+        (TOOLBOX,),
+    ),
+    Fault(
+        "a call that comes twice is made twice",
+        "_toolbox.py",
+        "if self._stopped or call.call_id in self._known:",
+        "if self._stopped:",
+        (TOOLBOX,),
+    ),
+    Fault("tools have no deadline", "_toolbox.py", "with trio.move_on_after(seconds):", "with trio.CancelScope():", (TOOLBOX,)),
+    Fault(
+        "a far end's own word is not waited for",
+        "_playout.py",
+        "silent = self._closed_by is not None or not self.far_end.reports",
+        "silent = True",
+        (GOODBYE,),
+    ),
+    Fault(
+        "a goodbye can be interrupted",
+        "_session.py",
+        "return self._leaving.is_set() or self._mouth.protected",
+        "return self._mouth.protected",
+        (GOODBYE,),
+    ),
+    Fault(
+        "who has said goodbye is asked for another",
+        "_session.py",
+        "if not (self._leaving.is_set() and self._answers.has_sounded(response_id)):",
+        "if True:",
+        (GOODBYE,),
+    ),
+    Fault(
+        "a goodbye ends with its making",
+        "_session.py",
+        "while not (self._toolbox.idle and self._answers.idle):",
+        "while not self._answers.idle:",
+        (GOODBYE,),
+    ),
+    Fault(
+        "what must be heard is protected only while it is made",
+        "_mouth.py",
+        "self._protected is not None or bool(self._protected_turns)",
+        "self._protected is not None",
+        (VERBS,),
+    ),
+    Fault(
+        "an answer of the model's own is protected",
+        "_answers.py",
+        "if self._asked and event.requested is not False",
+        "if self._asked",
+        (VERBS,),
     ),
 ]
 
