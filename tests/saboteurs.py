@@ -62,6 +62,9 @@ CONVERT = "laws/test_law_11_convert_once.py"
 PAUSE = "laws/test_law_12_pause.py"
 POLICY = "test_barge_in_policy.py"
 BARGE_IN = "test_session_barge_in.py"
+BACKGROUND = "test_background.py"
+MIX = "audio/test_mix.py"
+FILLED = "audio/test_filled_playhead.py"
 FADES = "laws/test_law_02_fades.py"
 TOOLBOX = "test_toolbox.py"
 GOODBYE = "test_goodbye.py"
@@ -180,7 +183,7 @@ FAULTS = [
     Fault(
         "what cannot be cleared is forgotten by the next epoch",
         "_playout.py",
-        "        silent_from = now if self.far_end.can_clear else max(now, old.playhead.horizon)",
+        "        silent_from = now if must_clear else max(now, old.playhead.horizon)",
         "        silent_from = now",
         (INTERRUPT, LEDGER),
     ),
@@ -522,6 +525,51 @@ FAULTS = [
         " and self._suspension is None  # paused, it is silent already",
         "",
         (PAUSE, FADES),
+    ),
+    # ---- a background
+    Fault(
+        "what is too loud wraps",
+        "audio/_mix.py",
+        "np.clip(total, -32_768, 32_767).astype(np.int16)",
+        "total.astype(np.int16)",
+        (MIX, BACKGROUND),
+    ),
+    Fault("a loop has a seam", "audio/_mix.py", "scaled[-seam:] * (1 - rise)", "0", (MIX,)),
+    Fault(
+        "a background jumps when the far end is cleared",
+        "_playout.py",
+        "            self.background.go_back(epoch.playhead.ahead(now))\n",
+        "            pass\n",
+        (BACKGROUND,),
+    ),
+    Fault(
+        "a background stops at a pause",
+        "_playback.py",
+        "math.inf if playout.background is None else self._fill(epoch)\n            if background",
+        "math.inf\n            if background",
+        (BACKGROUND,),
+    ),
+    Fault(
+        "what fills the silence counts as said",
+        "audio/_filled_playhead.py",
+        "        self.filled += num_samples\n",
+        "        self.sent += num_samples\n",
+        (FILLED, BACKGROUND, RANDOM),
+    ),
+    Fault(
+        "with a background, what follows forgets what still sounds",
+        "_playout.py",
+        "silent_from = now if must_clear else max",
+        "silent_from = now if self.far_end.can_clear else max",
+        (RANDOM, BACKGROUND),
+    ),
+    Fault("a recording has only what was said", "_playout.py", "wire if sound is None else sound, start", "wire, start", (BACKGROUND,)),
+    Fault(
+        "nothing sounds under what is said",
+        "_playback.py",
+        "                sound = self._mixed(wire, playout.background)",
+        "                pass",
+        (BACKGROUND,),
     ),
     # ---- who interrupts
     Fault("however short it is, speech interrupts", "_barge_in_policy.py", ">= self.rules.min_speech_ms / 1000 - 1e-9", ">= 0", (POLICY,)),

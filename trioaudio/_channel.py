@@ -35,6 +35,7 @@ from .audio import AudioFormat, Frame
 
 if TYPE_CHECKING:
     from ._turn import AudioInput
+    from .audio._mix import Loop
 
 
 class Channel(Emitter):
@@ -167,6 +168,29 @@ class Channel(Emitter):
         if not resume_after >= 0:
             raise ValueError(f"resume_after={resume_after} s is negative; give the seconds after which it goes on by itself, or inf")
         return self._playout.pause(resume_after)
+
+    async def background(self, sound: str | PathLike[str] | Frame | None, *, gain: float = 0.0) -> None:
+        """Let something sound under the agent, and while it is silent: the noise of an office, say. It begins anew when it is over.
+
+        No interruption stops it, ledgers do not count it, and recordings have it, since it is heard. What the agent begins to say into
+        the silence is heard up to 40 ms later than without.
+
+        Args:
+            sound: an audio file, or a frame in the output format; None: no more.
+            gain: in dB: 0 leaves it as it is, -20 makes it a tenth.
+
+        Checkpoint: yes. On cancel: nothing changes.
+
+        Raises:
+            CapabilityError: the far end buffers (`Buffering`): it is fed ahead, and silence in it cannot be filled in time.
+            AudioFileError, MissingExtraError: the file cannot be read.
+            FormatError: the frame is not in the output format.
+        """
+        self._playout.check_background()
+        read = partial(_looped, sound, self.output_format, gain)
+        loop = read() if time_is_virtual() or sound is None else await trio.to_thread.run_sync(read)
+        await trio.lowlevel.checkpoint()
+        self._playout.set_background(loop)
 
     async def wait_played(self) -> None:
         """Wait until all audio accepted before this call has been heard or lost.
@@ -390,6 +414,16 @@ class Channel(Emitter):
 
     def __repr__(self) -> str:
         return f"<Channel {type(self._source).__name__} {'open' if self._reason is None else self._reason}>"
+
+
+def _looped(sound: str | PathLike[str] | Frame | None, format: AudioFormat, gain: float) -> Loop | None:
+    if sound is None:
+        return None
+    from ._audiofiles import read_audio
+    from .audio._mix import Loop
+
+    frame = sound if isinstance(sound, Frame) else read_audio(sound, format)
+    return Loop(as_frame(frame, format), gain)
 
 
 def time_is_virtual() -> bool:

@@ -126,7 +126,7 @@ class Suspension:
 
     def report(self, samples: int, *, final: bool) -> None:
         """The far end has heard ``samples`` of this generation; its last word corrects what was reckoned."""
-        position = min(max(samples - (self.epoch.base or 0), 0), self.epoch.playhead.sent)
+        position = self.epoch.playhead.position_at(samples - (self.epoch.base or 0))
         if self.answered or not (final or position > self.position):
             return
         self.take_back(position, exact=final)

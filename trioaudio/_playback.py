@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import trio
 from trio.lowlevel import enable_ki_protection
@@ -23,13 +24,16 @@ from ._playout import Playout
 from ._ticker import shared_ticker
 from ._turn import Turn
 from .abc import Source
-from .audio import Frame
+from .audio import PTIME, Frame
+
+if TYPE_CHECKING:
+    from .audio._mix import Loop
 
 
 class Playback:
     """Plays the epochs of a `Playout` to a source, one after the other, until it is told to finish."""
 
-    __slots__ = ("_deadline", "_epoch", "_finish", "_patience", "_playout", "_source")
+    __slots__ = ("_deadline", "_epoch", "_filler", "_finish", "_patience", "_playout", "_sound", "_source")
 
     def __init__(self, source: Source, playout: Playout) -> None:
         self._source, self._playout = source, playout
@@ -37,6 +41,8 @@ class Playback:
         self._deadline = math.inf
         self._patience: trio.CancelScope | None = None
         self._finish = False
+        self._sound: Frame | None = None  # held, and mixed with the background: a source that is full takes it later
+        self._filler: Frame | None = None  # what fills the silence, and has not been taken yet
 
     def finish(self, deadline: float) -> None:
         """End after the flush; whatever the far end is being waited for, not past ``deadline``."""
@@ -51,6 +57,7 @@ class Playback:
             trio.BrokenResourceError: the far end did not take a frame or a clear in time, or its connection failed.
         """
         while True:
+            self._sound = None
             with self._epoch.scope:
                 try:
                     if self._epoch.suspension is not None:
@@ -67,7 +74,12 @@ class Playback:
         playout, patience = self._playout, trio.current_time() + self._playout.timeouts.settle
         playout.pass_time(suspension, patience)
         while not epoch.over and (deadline := suspension.deadline(patience)) > -math.inf:
-            with trio.CancelScope(deadline=min(deadline, playout.next_end(epoch) if suspension.answered else math.inf)):
+            background = math.inf if playout.background is None else self._fill(epoch)
+            if background is None:
+                await self._write_filler(epoch)
+                continue
+            due = playout.next_end(epoch) if suspension.answered else math.inf
+            with trio.CancelScope(deadline=min(deadline, due, background)):
                 await suspension.changed.park()
             playout.pass_time(suspension, patience)
         if epoch.over:  # in the instant in which it would have gone on
@@ -89,6 +101,8 @@ class Playback:
                 await trio.lowlevel.checkpoint()  # interrupted by a listener, in our own step: raises Cancelled
             elif epoch.held is not None:
                 await self._write(epoch)
+            elif self._filler is not None:
+                await self._write_filler(epoch)
             else:
                 await self._wait_for_audio(epoch, waiting)
 
@@ -119,19 +133,29 @@ class Playback:
                 if end <= now:
                     playout.announce()
                     continue
-                return min(due, end) if due > now else None
+                if due > now:
+                    return min(due, end)
+                again = None if playout.background is None else self._fill(epoch)
+                if again == math.inf:  # the background has just ended
+                    continue
+                return None if again is None else min(again, end)
             turn, frame = epoch.held
             if not turn._started:
                 playout.begin(turn)
             if epoch.over:  # THE DOOR: one synchronous step with the hand-over
                 return None
             wire = self._wire(turn, frame)
+            sound = wire
+            if playout.background is not None:
+                sound = self._mixed(wire, playout.background)
             try:
                 if wire.num_samples:
-                    self._source.send_nowait(wire)
+                    self._source.send_nowait(sound)
             except trio.WouldBlock:
                 return None
-            playout.handed_over(epoch, turn, 0 if frame is None else frame.num_samples, wire, now)
+            if sound is not wire:
+                self._sound = None
+            playout.handed_over(epoch, turn, 0 if frame is None else frame.num_samples, wire, now, sound)
         return None
 
     def _wire(self, turn: Turn, frame: Frame | None) -> Frame:
@@ -148,10 +172,38 @@ class Playback:
         """The slow way: the source is full, or has no ``send_nowait``."""
         assert epoch.held is not None
         turn, frame = epoch.held
-        wire = self._wire(turn, frame)
-        self._playout.handed_over(epoch, turn, frame.num_samples if frame else 0, wire, trio.current_time())
+        wire, background = self._wire(turn, frame), self._playout.background
+        sound, self._sound = wire if background is None else self._mixed(wire, background), None
+        self._playout.handed_over(epoch, turn, frame.num_samples if frame else 0, wire, trio.current_time(), sound)
         with self._patient(self._playout.timeouts.write, "take a frame"):
-            await self._source.send(wire)
+            await self._source.send(sound)
+
+    def _mixed(self, wire: Frame, background: Loop) -> Frame:
+        """What is said with what sounds under it; once, though the source may not take it at once."""
+        if self._sound is None:
+            self._sound = background.under(wire)
+        return self._sound
+
+    def _fill(self, epoch: Epoch) -> float | None:
+        """Give the far end so much of the background that it lasts a frame; when to come again, None if the source would block."""
+        playhead = epoch.playhead
+        while self._playout.background is not None and playhead.horizon - PTIME <= (now := trio.current_time()):
+            if self._filler is None:
+                self._filler = self._playout.filler()
+            try:
+                self._source.send_nowait(self._filler)
+            except trio.WouldBlock:
+                return None
+            self._playout.filled(epoch, self._filler, now)
+            self._filler = None
+        return math.inf if self._playout.background is None else playhead.horizon - PTIME
+
+    async def _write_filler(self, epoch: Epoch) -> None:
+        frame, self._filler = self._filler, None
+        assert frame is not None
+        self._playout.filled(epoch, frame, trio.current_time())
+        with self._patient(self._playout.timeouts.write, "take a frame"):
+            await self._source.send(frame)
 
     async def _flush(self, epoch: Epoch) -> None:
         try:

@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 import trio
 from trio.lowlevel import ParkingLot, enable_ki_protection
 
 from ._counters import Counters
 from ._epoch import Epoch
+from ._errors import CapabilityError
 from ._events import AudioDropped, Event, TurnInterrupted, TurnPaused, TurnPlayed, TurnResumed, TurnStarted
 from ._instruments import Instruments
 from ._limits import Limits, Timeouts
@@ -30,7 +32,11 @@ from ._turn import Turn
 from .abc import FarEnd, Paced, Played, Source
 from .audio import PTIME, AudioFormat, Frame
 from .audio._fade import fade_out
+from .audio._filled_playhead import FilledPlayhead
 from .audio._playhead import Playhead
+
+if TYPE_CHECKING:
+    from .audio._mix import Loop
 
 BUFFERED_CHUNK = 0.4
 """Seconds: longer chunks are cut for a buffering far end, so that it is never given much more than its lead."""
@@ -67,6 +73,7 @@ class Playout:
         "_settlements",
         "_suspension",
         "_watched",
+        "background",
         "clears",
         "dry",
         "epoch",
@@ -98,6 +105,7 @@ class Playout:
         self.space: ParkingLot = ParkingLot()
         self._num_blocked = 0  # producers that wait; a number, since it is looked at for every frame
         self.settle: ParkingLot = ParkingLot()
+        self.background: Loop | None = None
         self.epoch: Epoch = self._new_epoch(0, trio.current_time())
         self._live: list[Turn] = []  # begun, and not known to be heard
         self._oldest: Turn | None = None  # the first of them, which is looked at for every frame
@@ -116,7 +124,11 @@ class Playout:
 
     def _new_epoch(self, number: int, horizon: float) -> Epoch:
         outbox = Outbox(self.chunk_samples(self.format), joins=self._cut)
-        return Epoch(number, outbox, Playhead(self.format.rate, self._lead, horizon), [] if self._keeps else None)
+        return Epoch(number, outbox, self._new_playhead(horizon), [] if self._keeps else None)
+
+    def _new_playhead(self, horizon: float) -> Playhead:
+        playhead = Playhead(self.format.rate, self._lead, horizon)
+        return playhead if self.background is None else FilledPlayhead(playhead)
 
     # ---- what producers do
 
@@ -202,8 +214,8 @@ class Playout:
         self._emit(TurnStarted(turn.item_id))
 
     @enable_ki_protection
-    def handed_over(self, epoch: Epoch, turn: Turn, num_samples: int, wire: Frame, now: float) -> None:
-        """Count what the source has taken: ``num_samples`` of the turn, as ``wire`` in the far end's format."""
+    def handed_over(self, epoch: Epoch, turn: Turn, num_samples: int, wire: Frame, now: float, sound: Frame | None = None) -> None:
+        """Count what the source has taken: ``num_samples`` of the turn, as ``wire`` in the far end's format; ``sound``, if it is mixed."""
         if epoch.base is None:
             epoch.base = self._handed
         if turn._first is None:
@@ -220,12 +232,61 @@ class Playout:
         turn._wire_sent += wire_samples
         self.last_sent_at = now
         if self._watched:
-            self._instruments.agent_sent(wire, start, epoch.number)
+            self._instruments.agent_sent(wire if sound is None else sound, start, epoch.number)
         if self._num_blocked:
             self.pass_baton()
         if turn._sent >= turn._awaited:
             turn._awaited = math.inf
             self.settle.unpark_all()
+
+    # ---- a background
+
+    def check_background(self) -> None:
+        """Whether the far end can have a background.
+
+        Raises:
+            CapabilityError: it buffers.
+        """
+        if not isinstance(self.far_end, Paced):
+            raise CapabilityError(f"only a paced far end can have a background: its silence is filled in time; this is {self.far_end}")
+
+    def set_background(self, loop: Loop | None) -> None:
+        """Let this sound under all that is said, and in the silence; None: no more."""
+        if loop is None and self.background is not None:
+            self.background.end()
+        if loop is None or self._closed_by is not None:
+            return
+        if self.background is not None:
+            loop.follow(self.background)
+        self.background = loop
+        if not isinstance(self.epoch.playhead, FilledPlayhead):
+            self.epoch.playhead = FilledPlayhead(self.epoch.playhead)
+        if self.dry is not None:
+            self.dry.deadline = -math.inf
+        if self._suspension is not None:
+            self._suspension.changed.unpark_all()
+
+    def filler(self) -> Frame:
+        """What fills 20 ms of silence."""
+        assert self.background is not None
+        return self.background.silence(self.format.frame_samples)
+
+    @enable_ki_protection
+    def filled(self, epoch: Epoch, frame: Frame, now: float) -> None:
+        """Count what the source has taken to fill the silence: nobody's samples."""
+        assert isinstance(epoch.playhead, FilledPlayhead)
+        if epoch.base is None:
+            epoch.base = self._handed
+        start = epoch.playhead.fill(frame.num_samples, now)
+        if self._watched:
+            self._instruments.agent_sent(frame, start, epoch.number)
+        if self.background is not None and self.background.over:
+            self.background = None
+
+    def _rewind(self, epoch: Epoch, now: float) -> None:
+        """What the far end forgets of the background comes again, or it would jump."""
+        if epoch.must_clear and self.background is not None and isinstance(epoch.playhead, FilledPlayhead):
+            self.background.go_back(epoch.playhead.ahead(now))
 
     def _keep(self, kept: list[tuple[int, Turn, Frame]], sent: int, turn: Turn, wire: Frame) -> None:
         """What is handed over now may be taken back as long as it is unheard; what came a lead before it is not."""
@@ -240,7 +301,7 @@ class Playout:
             return math.inf
         if turn._ended:
             return -math.inf if turn._first is None else epoch.playhead.time_of(turn._first + turn._wire_sent)
-        return epoch.playhead.horizon + self.timeouts.implicit_turn if turn is self._implicit else math.inf
+        return epoch.playhead.silent_at + self.timeouts.implicit_turn if turn is self._implicit else math.inf
 
     def retime(self) -> None:
         """The end of speech has moved: let the playback task wait for the new one."""
@@ -256,7 +317,7 @@ class Playout:
     def _take_played(self) -> list[Turn]:
         now = trio.current_time()
         implicit = self._implicit
-        if implicit and not implicit.ended and not implicit._queued and now >= self.epoch.playhead.horizon + self.timeouts.implicit_turn:
+        if implicit and not implicit.ended and not implicit._queued and now >= self.epoch.playhead.silent_at + self.timeouts.implicit_turn:
             implicit.end()
         played = []
         while self._oldest is not None and self._oldest._settled:
@@ -311,8 +372,9 @@ class Playout:
             Settlement(old, stopped, now, self.clears) if suspension is None else suspension.confirmed(old, stopped, now, self.clears)
         )
         old.must_clear = must_clear
-        self._handed += old.playhead.sent
-        silent_from = now if self.far_end.can_clear else max(now, old.playhead.horizon)  # what cannot be cleared plays on
+        self._handed += old.playhead.given
+        self._rewind(old, now)
+        silent_from = now if must_clear else max(now, old.playhead.horizon)  # what is not cleared plays on
         self.epoch, self._current = self._new_epoch(old.number + 1, silent_from), None
         old.end()
         self._live.clear()
@@ -327,7 +389,7 @@ class Playout:
     def _fade_out(self, epoch: Epoch, now: float) -> None:
         """What follows on what cannot be taken back is ours: it closes with a fade, which counts as sent from now on."""
         ours = not (self.far_end.can_clear or self.far_end_gone) and self._suspension is None  # paused, it is silent already
-        if not ours or not self.limits.fade or epoch.playhead.horizon <= now or self.dry is not None:  # dry: nothing follows
+        if not ours or not self.limits.fade or epoch.playhead.silent_at <= now or self.dry is not None:  # dry: nothing follows
             return
         self._put_back(epoch)
         turn, frame = epoch.outbox.take() or (None, None)
@@ -338,8 +400,9 @@ class Playout:
             epoch.outbox.put_back(turn, frame and frame.cut(length, frame.num_samples))
         if frame is not None and length:
             head = frame.cut(0, length)
-            epoch.closing = fade_out(turn._to_wire(head))
-            self.handed_over(epoch, turn, head.num_samples, epoch.closing, now)
+            wire = fade_out(turn._to_wire(head))
+            epoch.closing = wire if self.background is None else self.background.under(wire)
+            self.handed_over(epoch, turn, head.num_samples, wire, now, epoch.closing)
 
     def _shut(self, turn: Turn) -> None:
         turn._over = True
@@ -351,7 +414,7 @@ class Playout:
     def _must_clear(self, epoch: Epoch, silent_since: float) -> bool:
         """Whether something may still sound over there: surely before the horizon, perhaps a little after an estimated one."""
         can = self.far_end.can_clear and not self.far_end_gone
-        return can and epoch.playhead.sent > 0 and epoch.playhead.horizon > silent_since
+        return can and epoch.playhead.sent > 0 and epoch.playhead.silent_at > silent_since
 
     def cleared(self) -> None:
         """A clear is being sent: what is handed over from now on is of a new generation."""
@@ -422,8 +485,9 @@ class Playout:
         old = suspension.epoch
         self._put_back(old)
         if old.must_clear:
-            self._handed += old.playhead.sent
-            self.epoch = old.pass_on(Playhead(self.format.rate, self._lead, now), old.number + 1)
+            self._handed += old.playhead.given
+            self._rewind(old, now)
+            self.epoch = old.pass_on(self._new_playhead(now), old.number + 1)
         else:
             self.epoch = old.pass_on(old.playhead, old.number)
         for turn in self._live:
@@ -502,7 +566,7 @@ class Playout:
             self.settle.unpark_all()
             return
         for settlement in self._settlements:
-            if settlement.generation == played.clears and settlement.epoch.playhead.sent:
+            if settlement.generation == played.clears and settlement.epoch.playhead.given:
                 settlement.report(played.samples, final=played.final)
                 if settlement.final and settlement.begun:
                     self.settle_now(settlement)

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
+from os import PathLike
 from typing import Any, Literal
 
 import trio
@@ -227,6 +228,10 @@ class Session(Emitter):
         self._finish(SessionEnd("transferred"))
         self.channel.close()
         return await self.wait_closed()
+
+    async def background(self, sound: str | PathLike[str] | Frame | None, *, gain: float = 0.0) -> None:
+        """Let something sound under the agent, and while it is silent; as `Channel.background`. It stays when the session ends."""
+        await self.channel.background(sound, gain=gain)
 
     def close(self) -> None:
         """End the session; the channel stays open. The model's connection closes when the block ends."""

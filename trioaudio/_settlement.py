@@ -35,7 +35,7 @@ class Settlement:
 
     def report(self, samples: int, *, final: bool) -> None:
         """The far end has heard ``samples`` of this generation; a final report is exact evidence and corrects the estimate."""
-        position = min(max(samples - (self.epoch.base or 0), 0), self.epoch.playhead.sent)
+        position = self.epoch.playhead.position_at(samples - (self.epoch.base or 0))
         self.final = self.final or final
         for turn in self.turns:
             if turn._first is not None and (final or turn._heard_of(position) > turn._heard()):

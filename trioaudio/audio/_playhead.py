@@ -35,6 +35,20 @@ class Playhead:
         """When the next frame should be handed over."""
         return self.horizon - self._lead
 
+    @property
+    def given(self) -> int:
+        """All samples that the far end was given."""
+        return self.sent
+
+    @property
+    def silent_at(self) -> float:
+        """When all that was said will have been heard."""
+        return self.horizon
+
+    def position_at(self, given: int) -> int:
+        """The position when the far end has played so many of the samples it was given."""
+        return min(max(given, 0), self.sent)
+
     def hand_over(self, num_samples: int, now: float) -> float:
         """Count a frame as given to the far end; return when its first sample will be heard.
 
