@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ._format import AudioFormat
 from ._frame import Frame
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Loop:
     def __init__(self, sound: Frame, gain: float) -> None:
         if not sound.num_samples:
             raise ValueError("a sound of 0 samples cannot be looped; give one with sound in it")
-        self.format = sound.format
+        self.format: AudioFormat = sound.format
         scaled = sound.pcm * np.float64(10 ** (gain / 20))
         seam = min(round(SEAM * sound.format.rate), sound.num_samples // 2)
         if seam:
