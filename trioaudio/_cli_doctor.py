@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -56,8 +56,16 @@ def report(findings: Iterable[Finding], write: Callable[[str], None], progress: 
     return 1 if any(finding.verdict == "problem" for finding in told) else 0
 
 
+def completed(plan: Plan, config: Config) -> Plan:
+    """What was not said of the plan, and is set in ``[serve]``."""
+    names = ("host", "port", "tls_cert", "tls_key")
+    missing = [name for name in names if getattr(plan, name) is None and f"serve.{name}" in config.origins]
+    return replace(plan, **{name: getattr(config.serve, name) for name in missing})
+
+
 def _findings(plan: Plan, progress: Progress) -> Iterator[Finding]:
     settings = read_settings(plan.config)
+    plan = completed(plan, settings) if isinstance(settings, Config) else plan
     calls = settings.limits.calls if isinstance(settings, Config) else None
     checks: list[Callable[[], Iterator[Finding]]] = [
         check_python,

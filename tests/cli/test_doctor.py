@@ -14,8 +14,9 @@ from textwrap import dedent
 
 import pytest
 
+from trioaudio import Config, ServeSettings
 from trioaudio.__main__ import main
-from trioaudio._cli_doctor import report
+from trioaudio._cli_doctor import Plan, completed, report
 from trioaudio._cli_doctor_config import check_settings, read_settings
 from trioaudio._cli_doctor_imports import Imported, try_import
 from trioaudio._cli_doctor_install import Requirement, check_installation, judge_extra, judge_python, requirements
@@ -123,6 +124,14 @@ def test_a_file_with_a_key_is_for_its_owner_alone(install: Install, tmp_path: Pa
     findings = list(check_settings(read_settings(file, {}), file, {}))
     assert [finding.verdict for finding in findings] == verdicts
     assert "sesame" not in "".join(line for finding in findings for line in finding.lines())
+
+
+def test_what_serve_is_set_to_do_is_looked_at_unless_something_else_is_said() -> None:
+    origins = {"serve.port": "trioaudio.toml:2", "serve.tls_cert": "trioaudio.toml:3"}
+    config = Config(serve=ServeSettings(port=8443, tls_cert=Path("cert.pem")), origins=origins)
+    assert completed(Plan(), config) == Plan(port=8443, tls_cert=Path("cert.pem"))
+    assert completed(Plan(port=1, tls_cert=Path("x")), config) == Plan(port=1, tls_cert=Path("x"))
+    assert completed(Plan(), Config()) == Plan()
 
 
 # the certificate

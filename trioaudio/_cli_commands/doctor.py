@@ -17,7 +17,7 @@ Check what trioaudio needs: Python and this installation, extras and their
 system libraries, plugins and their keys, settings, open files, disk, ports,
 the clock. Nothing is sent anywhere, and no key is shown. It takes a few
 seconds. Say what you mean to do, and it is looked at as well: give it the
-options that 'trioaudio serve' will get.
+options that 'trioaudio serve' will get. Those in [serve] of a file count too.
 
 Each line begins with a verdict:
   ok       nothing to do
