@@ -79,11 +79,11 @@ class LeanSocket(WebSocket):
         raise self._end()  # with no checkpoint since it was read: a sender must not be told before us, and take it for a failure
 
     async def _read_more(self) -> None:
-        if self._state == "open":
-            await self._read()
-        if self._state == "closing":
+        if self._state == "closing" and self._reading:  # by the one who closes
             await self._over.wait()
-        if self._state != "open" and not self._received:
+        elif self._state in ("open", "closing") and not self._over.is_set():
+            await self._read()
+        if self._state != "open" and not self._received and self._over.is_set():
             raise self._end()
 
     def _end(self) -> Exception:

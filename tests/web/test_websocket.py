@@ -164,6 +164,29 @@ async def test_whoever_receives_is_woken_when_it_is_closed(open_pair: OpenPair, 
         await websocket.aclose()
 
 
+async def test_closing_while_somebody_receives_does_not_keep_the_goodbye_waiting(open_pair: OpenPair, autojump_clock: MockClock) -> None:
+    async with open_pair() as (websocket, peer), trio.open_nursery() as nursery:
+
+        @nursery.start_soon
+        async def receive() -> None:
+            with pytest.raises(trio.ClosedResourceError):
+                while True:
+                    await websocket.receive()
+
+        @nursery.start_soon
+        async def answer() -> None:
+            assert await peer.receive_close() == 1000
+            for _ in range(3):
+                await peer.send(TEXT, b"this was on its way")
+                await trio.sleep(0.1)
+            await peer.send(CLOSE, struct.pack("!H", 1000))
+
+        await trio.testing.wait_all_tasks_blocked()
+        began = trio.current_time()
+        await websocket.aclose()
+        assert 0.2 < trio.current_time() - began < TIMEOUTS.close / 2
+
+
 @pytest.mark.parametrize("payload", [bytes(10_001), bytes(40_000)])
 async def test_a_message_that_is_too_long_breaks_it(open_pair: OpenPair, autojump_clock: MockClock, payload: bytes) -> None:
     async with open_pair() as (websocket, peer):
