@@ -61,6 +61,7 @@ OPEN_TO_PLUGINS = [
     "_tool",
     "_errors",
     "_events",
+    "_limits",
     "_model_events",
     "_options",
     "_secret",

@@ -9,14 +9,14 @@ from importlib.metadata import version
 
 import trio
 
-from ._cli_commands import config, demo, doctor, new, plugins, run, serve
+from ._cli_commands import config, demo, doctor, emulate, new, plugins, run, serve
 from ._cli_parser import USER_ERROR, Command, Parser, parsed
 from ._cli_screen import complain, fall_silent
 from ._errors import TrioAudioError
 
 DONE, BROKEN = 0, 1
 """Exit codes: done; the world broke it. The third is `USER_ERROR`."""
-COMMANDS = (demo, run, serve, plugins, config, doctor, new)
+COMMANDS = (demo, run, serve, emulate, plugins, config, doctor, new)
 """In the order in which the help lists them."""
 
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64decode
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial, reduce
 from typing import Any
+
+import trio
+import trio.testing
 
 from trioaudio.abc import Model
 from trioaudio.audio import Frame
+from trioaudio.models.openai import open_openai_over
 from trioaudio.models.parrot import open_parrot
-from trioaudio.testing import Script, Utterance, calls
+from trioaudio.testing import MemoryWebSocket, OpenAICall, OpenAIEmulator, OpenAIReply, Script, Utterance, calls, memory_websockets
 
 OpenPair = Callable[[], AbstractAsyncContextManager[tuple[Model, object]]]
 
@@ -65,3 +72,74 @@ class Echo:
 async def parrot() -> AsyncGenerator[tuple[Model, object], None]:
     async with open_parrot(engine="off") as model:
         yield model, Echo(model)
+
+
+class Emulated:
+    """What the kit asks of an emulated OpenAI server."""
+
+    def __init__(self, emulator: OpenAIEmulator, socket: Tapped) -> None:
+        self._emulator, self._socket = emulator, socket
+        self.fail = emulator.fail
+
+    def heard(self) -> bytes:
+        return b"".join(b64decode(message["audio"]) for message in self._socket.sent if message["type"] == "input_audio_buffer.append")
+
+    def results(self) -> list[tuple[str, str]]:
+        items = [message["item"] for message in self._socket.sent if message["type"] == "conversation.item.create"]
+        return [(item["call_id"], item["output"]) for item in items if item["type"] == "function_call_output"]
+
+    def say(self, frames: list[Frame]) -> None:
+        self._emulator.say(OpenAIReply("answer", joined(frames)))
+
+    def answers(self, frames: list[Frame]) -> None:
+        self._socket.reply = OpenAIReply("answer", joined(frames))
+
+    def call(self, name: str, arguments: str) -> None:
+        self._emulator.say(OpenAIReply(calls=(OpenAICall(name, arguments),)))
+
+    def end(self) -> None:
+        self._emulator.close()
+
+    def stall(self) -> None:
+        self._socket.stalls = True
+
+
+class Tapped(MemoryWebSocket):
+    """The model's end of a websocket: what was sent is written down, unless it stalls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[dict[str, Any]] = []
+        self.stalls = False
+        self.reply = OpenAIReply("Hello.")
+
+    async def send(self, data: str | bytes) -> None:
+        await trio.lowlevel.checkpoint()
+        if self.stalls:
+            await trio.sleep(5)
+            self.fail()
+        super().send_nowait(data)
+        self.sent.append(json.loads(data))
+
+    def send_nowait(self, data: str | bytes) -> None:
+        if self.stalls:
+            raise trio.WouldBlock
+        super().send_nowait(data)
+        self.sent.append(json.loads(data))
+
+
+def joined(frames: list[Frame]) -> Frame:
+    return reduce(Frame.joined, frames)
+
+
+@asynccontextmanager
+async def openai() -> AsyncGenerator[tuple[Model, object], None]:
+    ours, theirs = memory_websockets(Tapped, MemoryWebSocket)
+    assert isinstance(ours, Tapped)
+    emulator = OpenAIEmulator(lambda question: ours.reply)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(partial(emulator.serve, theirs, model="emulated", key=None))  # noqa: ASYNC113 - it may be late
+        async with open_openai_over(ours) as model:
+            await trio.testing.wait_all_tasks_blocked()
+            yield model, Emulated(emulator, ours)
+        nursery.cancel_scope.cancel()

@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
-from testing.model_pairs import parrot
+from testing.model_pairs import openai, parrot
 from testing.source_pairs import memory
 
 from trioaudio.abc import Source
@@ -95,3 +95,8 @@ def test_the_example_of_a_source() -> None:
 def test_parrot() -> None:
     report = check_model(parrot)
     assert "answer is whole and in order" in report.passed
+
+
+def test_openai_against_its_emulator() -> None:
+    report = check_model(openai)
+    assert report.not_checked == ["say makes an answer"]

@@ -9,14 +9,14 @@ from typing import Any
 
 from trioaudio.audio import PCM16_16K, PCM16_24K, AudioFormat, Converter, Frame
 from trioaudio.clips import clip_path
-from trioaudio.wire.openai_server import Answer, OpenAIServer, ServerOptions
+from trioaudio.wire.openai_server import OpenAIAnswer, OpenAIServer, OpenAIServerOptions
 
 
 class Emulated:
     """A server, read: ``say`` is what a client sends, and returns what the server answers at once; ``wait`` lets time pass."""
 
-    def __init__(self, answer: Answer | None = None, **options: Any) -> None:
-        self.server = OpenAIServer(answer, ServerOptions(**options))
+    def __init__(self, answer: OpenAIAnswer | None = None, **options: Any) -> None:
+        self.server = OpenAIServer(answer, OpenAIServerOptions(**options))
         self.now = 0.0
 
     def open(self, **session: Any) -> Emulated:

@@ -37,20 +37,20 @@ from trioaudio import (
 )
 from trioaudio.audio import ALAW_8K, MULAW_8K, PCM16_24K, AudioFormat, Frame
 from trioaudio.wire.openai import OpenAIWire
-from trioaudio.wire.openai_server import Call, OpenAIServer, Question, Reply, ServerOptions
+from trioaudio.wire.openai_server import OpenAICall, OpenAIQuestion, OpenAIReply, OpenAIServer, OpenAIServerOptions
 
 BETA = {"beta_names": True, "extras": True, "omit": frozenset({"conversation.item.done", "response.content_part.added"})}
 
 
-def long_reply(question: Question) -> Reply:
-    return Reply("one two three four", Frame.silence(5 * question.format.rate, question.format))
+def long_reply(question: OpenAIQuestion) -> OpenAIReply:
+    return OpenAIReply("one two three four", Frame.silence(5 * question.format.rate, question.format))
 
 
 class Pair:
     """A client and a server with ``delay`` seconds of wire between them, and a caller who hears what arrives, in real time."""
 
     def __init__(self, answer: Any = None, *, delay: float = 0.0, **server: Any) -> None:
-        self.wire, self.server = OpenAIWire(), OpenAIServer(answer, ServerOptions(**server))
+        self.wire, self.server = OpenAIWire(), OpenAIServer(answer, OpenAIServerOptions(**server))
         self.events: list[ModelEvent] = []
         self.now, self.delay = 0.0, delay
         self.truncated: dict[str, int] = {}
@@ -202,15 +202,17 @@ def test_a_manual_turn_is_answered() -> None:
 
 
 def test_tools_are_called_and_their_results_answered() -> None:
-    def answer(question: Question) -> Reply:
-        return Reply(f"It is {question.results}.") if question.results else Reply(calls=(Call("look_up", '{"a":1}'), Call("look_up", "{}")))
+    calls = (OpenAICall("look_up", '{"a":1}'), OpenAICall("look_up", "{}"))
+
+    def answer(question: OpenAIQuestion) -> OpenAIReply:
+        return OpenAIReply(f"It is {question.results}.") if question.results else OpenAIReply(calls=calls)
 
     pair = Pair(answer).open()
     pair.send(pair.wire.respond())
     pair.wait(1.0)
-    calls = [event for event in pair.events if isinstance(event, ToolCall)]
-    assert [(call.tool, call.arguments) for call in calls] == [("look_up", '{"a":1}'), ("look_up", "{}")]
-    for call in calls:
+    made = [event for event in pair.events if isinstance(event, ToolCall)]
+    assert [(call.tool, call.arguments) for call in made] == [("look_up", '{"a":1}'), ("look_up", "{}")]
+    for call in made:
         pair.send(pair.wire.tool_result(call.call_id, "42"))
     pair.send(pair.wire.respond())
     pair.wait(5.0)
@@ -228,7 +230,7 @@ def test_the_callers_words_may_come_at_any_time(transcribed: str) -> None:
 
 @pytest.mark.parametrize(("model", "key"), [("m", None), (None, "key")])
 def test_a_refusal_is_understood(model: str | None, key: str | None) -> None:
-    pair = Pair()
+    pair = Pair(keys=frozenset({"key"}))
     pair.server.open(model, key)
     pair.wait()
     assert pair.wire.phase == "refused"

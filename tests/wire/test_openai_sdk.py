@@ -19,7 +19,7 @@ from wire.openai_says import ready
 from trioaudio import Agent, TurnDetection
 from trioaudio.audio import ALAW_8K, MULAW_8K, PCM16_24K, AudioFormat, Frame
 from trioaudio.wire.openai import OpenAIWire, SessionOptions
-from trioaudio.wire.openai_server import Call, Question, Reply
+from trioaudio.wire.openai_server import OpenAICall, OpenAIQuestion, OpenAIReply
 
 pydantic = pytest.importorskip("pydantic", minversion="2.12", reason="the dependency group sdk is not installed")
 realtime = pytest.importorskip("openai.types.realtime", reason="the dependency group sdk is not installed")
@@ -136,10 +136,12 @@ def understood(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return events
 
 
-def answer(question: Question) -> Reply:
+def answer(question: OpenAIQuestion) -> OpenAIReply:
     if question.tools and not question.results:
-        return Reply("One moment.", Frame.silence(question.format.rate, question.format), (Call("look_up", '{"a":1}'), Call("look_up")))
-    return Reply("one two three", Frame.silence(3 * question.format.rate, question.format))
+        return OpenAIReply(
+            "One moment.", Frame.silence(question.format.rate, question.format), (OpenAICall("look_up", '{"a":1}'), OpenAICall("look_up"))
+        )
+    return OpenAIReply("one two three", Frame.silence(3 * question.format.rate, question.format))
 
 
 @pytest.mark.parametrize("format", FORMATS, ids=str)
@@ -191,6 +193,6 @@ def test_every_error_is_understood() -> None:
     events = [*emulated.hand("{"), *emulated.hand(b""), *emulated.say("nonsense", event_id="x"), *emulated.say("response.cancel")]
     events += emulated.say("session.update", session={"type": "realtime", "oops": 1})
     assert len(understood(events)) == 5
-    refused = Emulated(answer)
+    refused = Emulated(answer, keys=frozenset({"key"}))
     refused.server.open("m", None)
     understood(refused.taken())

@@ -14,7 +14,7 @@ from wire.openai_emulated import Emulated, code, kinds, speech
 from wire.test_openai_untrusted import values
 
 from trioaudio.audio import ALAW_8K, MULAW_8K, PCM16_24K, AudioFormat, Frame
-from trioaudio.wire.openai_server import Call, OpenAIServer, Question, Reply, ServerOptions
+from trioaudio.wire.openai_server import OpenAICall, OpenAIQuestion, OpenAIReply, OpenAIServer, OpenAIServerOptions
 
 MANUAL = {"audio": {"input": {"turn_detection": None}}}
 TRANSCRIBED = {"audio": {"input": {"transcription": {"model": "gpt-4o-mini-transcribe"}}}}
@@ -38,8 +38,8 @@ def once(kinds: list[str]) -> list[str]:
     return list(dict.fromkeys(kinds))
 
 
-def long_reply(question: Question) -> Reply:
-    return Reply("one two three four", Frame.silence(5 * question.format.rate, question.format))
+def long_reply(question: OpenAIQuestion) -> OpenAIReply:
+    return OpenAIReply("one two three four", Frame.silence(5 * question.format.rate, question.format))
 
 
 def of(events: list[dict[str, Any]], kind: str) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def test_a_session_is_created_with_all_its_defaults() -> None:
     ],
 )
 def test_whom_it_does_not_want_it_tells_why_and_leaves(model: str | None, key: str | None, beta: bool, code: str, close: int) -> None:
-    server = OpenAIServer(options=ServerOptions(keys=frozenset({"right"}), models=frozenset({"m"})))
+    server = OpenAIServer(options=OpenAIServerOptions(keys=frozenset({"right"}), models=frozenset({"m"})))
     server.open(model, key, beta=beta)
     [error] = [json.loads(message) for message in server.take()]
     assert error["error"]["code"] == code
@@ -218,8 +218,8 @@ def test_truncations_are_kept_to_be_compared_with_what_was_heard() -> None:
 # ---- tools
 
 
-def calls_first(question: Question) -> Reply:
-    return Reply(f"It is {question.results[0]}.") if question.results else Reply(calls=(Call("look_up", '{"a":1}'),))
+def calls_first(question: OpenAIQuestion) -> OpenAIReply:
+    return OpenAIReply(f"It is {question.results[0]}.") if question.results else OpenAIReply(calls=(OpenAICall("look_up", '{"a":1}'),))
 
 
 def test_a_tool_is_called_and_its_result_answered() -> None:

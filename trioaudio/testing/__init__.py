@@ -16,6 +16,17 @@ from ._ear import Sounding as Sounding
 from ._exchange import ScriptedCall as ScriptedCall
 from ._exchange import ScriptedExchange as ScriptedExchange
 from ._far_end import ScriptedFarEnd as ScriptedFarEnd
+from ._memory_socket import MemoryWebSocket as MemoryWebSocket
+from ._memory_socket import memory_websockets as memory_websockets
+from ._openai_emulator import OpenAIAnswer as OpenAIAnswer
+from ._openai_emulator import OpenAICall as OpenAICall
+from ._openai_emulator import OpenAIEmulator as OpenAIEmulator
+from ._openai_emulator import OpenAIQuestion as OpenAIQuestion
+from ._openai_emulator import OpenAIReply as OpenAIReply
+from ._openai_emulator import OpenAIServerOptions as OpenAIServerOptions
+from ._openai_emulator import tone as tone
+from ._openai_faults import OpenAIFault as OpenAIFault
+from ._openai_faults import read_openai_faults as read_openai_faults
 from ._report import Finding as Finding
 from ._report import Report as Report
 from ._script import Answer as Answer

@@ -17,6 +17,7 @@ from .. import Session
 from ._call import open_call
 from ._clocks import LATE, run_virtual
 from ._far_end import ScriptedFarEnd
+from ._openai_emulator import OpenAIEmulator
 
 OpenCall: TypeAlias = Callable[..., AbstractAsyncContextManager[tuple[ScriptedFarEnd, Session]]]
 """What the fixture ``call`` is, for annotations."""
@@ -44,3 +45,9 @@ def late_clock(request: pytest.FixtureRequest) -> None:
 def call(virtual_clock: None) -> OpenCall:
     """`open_call`, on the virtual clock: ``async with call(model=Script(...)) as (caller, session)``."""
     return open_call
+
+
+@pytest.fixture
+def openai_emulator() -> OpenAIEmulator:
+    """An `OpenAIEmulator` that says again what it hears: ``call(model=openai_emulator.model)``, or ``openai_emulator.listen()``."""
+    return OpenAIEmulator()

@@ -12,7 +12,7 @@ from ..audio import PCM16_24K, AudioFormat, Converter, Frame
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class OpenAIQuestion:
     """What a response answers: what was said since the last one, in sound, in words, and by tools; ``tools`` are their names."""
 
     instructions: str
@@ -24,7 +24,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class OpenAICall:
     """A tool that is called, with arguments as JSON text."""
 
     name: str
@@ -32,23 +32,24 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class OpenAIReply:
     """What a response says: ``text`` alone where text is asked for, else ``audio`` with ``text`` as its words; then its calls."""
 
     text: str = ""
     audio: Frame | None = None
-    calls: tuple[Call, ...] = ()
+    calls: tuple[OpenAICall, ...] = ()
 
 
-Answer: TypeAlias = Callable[[Question], Reply]
+OpenAIAnswer: TypeAlias = Callable[[OpenAIQuestion], OpenAIReply]
+"""What stands for the model: a function that is asked and replies at once."""
 
 
-def parrot(question: Question) -> Reply:
+def parrot(question: OpenAIQuestion) -> OpenAIReply:
     """Say again what was heard; where nothing was, what was written, in tones."""
     if question.heard is not None:
-        return Reply(f"({question.heard.duration:.1f} s of what you said)", _converted(question.heard, question.format))
+        return OpenAIReply(f"({question.heard.duration:.1f} s of what you said)", _converted(question.heard, question.format))
     words = question.words or " ".join(question.results) or "Hello."
-    return Reply(words, tone(0.06 * len(words.split()) + 0.3, question.format))
+    return OpenAIReply(words, tone(0.06 * len(words.split()) + 0.3, question.format))
 
 
 def tone(seconds: float, format: AudioFormat, hertz: float = 440.0) -> Frame:

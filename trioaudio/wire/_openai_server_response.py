@@ -13,7 +13,7 @@ from itertools import pairwise
 from ..audio import AudioFormat, Frame
 from ._json import Message
 from ._openai_server_items import Conversation
-from ._openai_server_reply import Call, Reply
+from ._openai_server_reply import OpenAICall, OpenAIReply
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class ResponsePlan:
     """Everything that is known of a response when it begins; waits are ``1 / speed`` of what is heard."""
 
     response_id: str
-    reply: Reply
+    reply: OpenAIReply
     modality: str
     format: AudioFormat
     format_name: Message
@@ -117,7 +117,7 @@ class ResponseMaker:
                 self._say_of_item("response.output_text.delta", content_index=0, delta=some)
                 yield 0.02 / self.plan.speed
 
-    def _call(self, call: Call) -> Iterator[float]:
+    def _call(self, call: OpenAICall) -> Iterator[float]:
         call_id = self._new_id("call")
         self._begin({"type": "function_call", "name": call.name, "call_id": call_id, "arguments": ""})
         yield 0.0

@@ -10,7 +10,7 @@ from ._json import Message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServerOptions:
+class OpenAIServerOptions:
     """How the server behaves.
 
     Args:

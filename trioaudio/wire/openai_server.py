@@ -3,7 +3,7 @@
 Theory of operation. Whoever runs it hands over what the client sent with the time it came (`receive_untrusted`), lets time pass
 (`advance`, due at `due`), and sends what `take` returns, in order. When ``closing`` is set, that is the close frame which follows.
 It speaks in the order of the live service, is as strict as the live service, and answers each misuse with the live service's own
-error; the socket stays open then. What it says is decided by a function from a `Question` to a `Reply`.
+error; the socket stays open then. What it says is decided by a function from a `OpenAIQuestion` to a `OpenAIReply`.
 
 Source: OpenAI API reference, Realtime API (GA), and published captures of the live service, read 2026-11.
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 import binascii
 import itertools
 import math
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -24,14 +24,14 @@ from ._openai_names import BETA_NAMES
 from ._openai_server_ears import Edge, InputBuffer
 from ._openai_server_fields import MisuseError, check_event
 from ._openai_server_items import Conversation
-from ._openai_server_reply import Answer as Answer
-from ._openai_server_reply import Call as Call
-from ._openai_server_reply import Question as Question
-from ._openai_server_reply import Reply as Reply
+from ._openai_server_reply import OpenAIAnswer as OpenAIAnswer
+from ._openai_server_reply import OpenAICall as OpenAICall
+from ._openai_server_reply import OpenAIQuestion as OpenAIQuestion
+from ._openai_server_reply import OpenAIReply as OpenAIReply
 from ._openai_server_reply import parrot as parrot
 from ._openai_server_reply import tone as tone
 from ._openai_server_response import ResponseMaker, ResponsePlan
-from ._openai_server_session import ServerOptions as ServerOptions
+from ._openai_server_session import OpenAIServerOptions as OpenAIServerOptions
 from ._openai_server_session import default_session, format_of, turn_detection, updated_session
 
 
@@ -55,8 +55,8 @@ class OpenAIServer:
         now: the time its life begins, in seconds of any clock.
     """
 
-    def __init__(self, answer: Answer | None = None, options: ServerOptions | None = None, now: float = 0.0) -> None:
-        self.options: ServerOptions = options or ServerOptions()
+    def __init__(self, answer: OpenAIAnswer | None = None, options: OpenAIServerOptions | None = None, now: float = 0.0) -> None:
+        self.options: OpenAIServerOptions = options or OpenAIServerOptions()
         self.closing: Closing | None = None
         self.conversation: Conversation = Conversation()
         self.errors: list[str] = []
@@ -69,7 +69,8 @@ class OpenAIServer:
         self._response: ResponseMaker | None = None
         self._beside: list[tuple[float, ResponseMaker]] = []
         self._step_due = math.inf
-        self._owes = False
+        self._owes = 0
+        self._given: deque[OpenAIReply] = deque()
         self._transcripts: list[tuple[str, Frame]] = []
         self._heard: Frame | None = None
         self._words: str | None = None
@@ -83,7 +84,7 @@ class OpenAIServer:
         """The websocket is open; ``epoch`` is the wall clock's time, in seconds. Key and model are judged now, as the live service does."""
         if beta:
             self._refuse("beta_api_shape_disabled", "The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API.")
-        elif not key or (self.options.keys is not None and key not in self.options.keys):
+        elif self.options.keys is not None and key not in self.options.keys:
             self._refuse("invalid_api_key", "Incorrect API key provided. You can find your API key in your account.", 3000)
         elif not model:
             self._refuse("missing_model", "You must provide a model parameter.")
@@ -130,6 +131,15 @@ class OpenAIServer:
             _TAKERS[message["type"]](self, message)
         except MisuseError as misuse:
             self._err(misuse.code, str(misuse), misuse.param, event_id)
+
+    def say(self, reply: OpenAIReply) -> None:
+        """Let it say something unasked, once it says nothing else."""
+        self._given.append(reply)
+        self._respond_when_free()
+
+    def complain(self, code: str, message: str) -> None:
+        """Say that something went wrong, for no reason the client could know."""
+        self._err(code, message)
 
     def _say(self, kind: str, **fields: object) -> None:
         if kind in self.options.omit:
@@ -277,7 +287,7 @@ class OpenAIServer:
         if self._response is None:
             self._begin({})
         else:
-            self._owes = True
+            self._owes += 1
 
     def _begin(self, wanted: Message) -> None:
         self._response, self._step_due = self._maker(wanted), self._now
@@ -304,9 +314,11 @@ class OpenAIServer:
         )
         return ResponseMaker(plan, self.conversation, self._say, self._new_id)
 
-    def _reply(self, settings: Message, format: AudioFormat, in_conversation: bool) -> Reply:
+    def _reply(self, settings: Message, format: AudioFormat, in_conversation: bool) -> OpenAIReply:
+        if self._given:
+            return self._given.popleft()
         tools = tuple(tool["name"] for tool in settings["tools"] if tool["type"] == "function")
-        question = Question(settings["instructions"], format, self._heard, self._words, self._results, tools)
+        question = OpenAIQuestion(settings["instructions"], format, self._heard, self._words, self._results, tools)
         if in_conversation:
             self._heard, self._words, self._results = None, None, ()
         return self._answer(question)
@@ -333,7 +345,7 @@ class OpenAIServer:
         if self.options.extras:
             self._say("response.afterthought", thought="no document knows this event")
         if self._owes:
-            self._owes = False
+            self._owes -= 1
             self._begin({})
 
     def _cancel_response(self, message: Message) -> None:
