@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from os import PathLike
@@ -258,12 +258,17 @@ class Call:
     def _recorded(
         self, files: CallFiles, source: Source, watching: Sequence[Instrument], limits: Limits, timeouts: Timeouts
     ) -> Channel | None:
-        """None if the file cannot be written: a full disk must not cost the call."""
+        """None if the file cannot be written: a full disk must not cost the call. It has its name once it can be played."""
         try:
-            return Channel(source, limits, timeouts, watching, files.recording(self.id, self.started))
+            path = files.recording(self.id, self.started)
+            channel = Channel(source, limits, timeouts, watching, path.with_name(f".{path.name}.part"))
         except AudioFileError as exc:
             self._unrecorded = exc
             return None
+        assert channel.recording is not None
+        with suppress(AudioFileError):
+            channel.recording.rename(path)
+        return channel
 
     def _joined(self, session: object) -> None:
         """A session of this call has begun; what it uses is counted."""

@@ -94,10 +94,14 @@ def checked_service(options: argparse.Namespace, config: Config) -> Service:
     """
     if options.tls_key is not None and options.tls_cert is None:
         raise OptionError("--tls-key is given without --tls-cert; a key alone proves nothing to anybody")
+    listeners = [choose_listener(spec, config) for spec in options.listeners]
+    for listener in listeners:
+        if listener.embedded:
+            raise OptionError(f"the callers of {listener.text!r} are in the program that opens it, and here is none; use another listener")
     return Service(
         options,
         config,
-        [choose_listener(spec, config) for spec in options.listeners],
+        listeners,
         choose_model(options.model, config),
         Agent.from_file(options.agent) if options.agent is not None else None,
         server_tls(options.tls_cert, options.tls_key) if options.tls_cert is not None else None,
