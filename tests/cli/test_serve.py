@@ -260,7 +260,10 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("words", "complaint"),
         [
-            (["memory:x"], "the callers of 'memory:x' are in the program that opens it, and here is none; use another listener"),
+            (
+                ["memory:x", "--model", "parrot"],
+                "the callers of 'memory:x' are in the program that opens it, and here is none; use another listener",
+            ),
             (["wires", "--model", "parrot"], "there is no listener 'wires'; did you mean 'wire'?"),
             (["wire?tokn=1", "--model", "parrot"], "wire has no option 'tokn'; did you mean 'token'?"),
             (["wire", "--model", "parrott"], "there is no model 'parrott'; did you mean 'parrot'?"),

@@ -4,6 +4,7 @@ The fixtures for pytest are in `trioaudio.testing.fixtures`; nothing else here n
 """
 
 from ._call import open_call as open_call
+from ._check_listener import check_listener as check_listener
 from ._check_model import check_model as check_model
 from ._check_source import check_source as check_source
 from ._clocks import LATE as LATE
