@@ -816,3 +816,15 @@ async def test_events_of_the_far_party_while_the_session_ends_hurt_nobody() -> N
         session.channel.emit(Interrupt())
         await session.wait_closed()
         await trio.sleep(1)
+
+
+async def test_the_next_answer_is_not_cancelled_when_the_figure_of_the_last_one_is_final() -> None:
+    script = Script(say(3.0, "a"), say(1.0, "b"), greets=True, speed=2)
+    caller = ScriptedFarEnd(report_every=0.1, clear_delay=lambda: 0.2)
+    async with open_call(script, caller=caller) as (_, session):
+        await caller.wait_hears("a")
+        session.interrupt()
+        await session.send_message("go on")
+        with trio.move_on_after(3):
+            await session.wait_event(TurnPlayed)
+    assert caller.heard("b") == 8000

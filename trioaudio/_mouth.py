@@ -110,6 +110,10 @@ class Mouth:
         """Let nothing more of this response be said."""
         self._silence(response_id)
 
+    def response_of(self, item_id: str | None) -> str | None:
+        """The response to which an item belongs that is being said; None if nobody has said."""
+        return None if item_id is None else self._response_of.get(item_id)
+
     def interrupted(self, item_id: str | None) -> bool:
         """An item was interrupted: let nothing more of it be said. Whether it was ours, and not known to be interrupted yet."""
         if item_id is None or self._turns.pop(item_id, None) is None:

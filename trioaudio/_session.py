@@ -368,10 +368,15 @@ class Session(Emitter):
                 await self._model.append(heard)
 
     def _turn_interrupted(self, event: TurnInterrupted) -> None:
-        """Whoever interrupted: the model is told what was truly heard, once, and stops an answer that is still being made."""
+        """Whoever interrupted: the model is told what was truly heard, once, and stops that answer if it is still being made.
+
+        The figure is final a moment later, when the next answer may have begun: that one goes on.
+        """
         item_id = event.receipt.item_id
+        response_id = self._mouth.response_of(item_id)
         if item_id is not None and self._mouth.interrupted(item_id):
-            self._cancel_response()
+            if response_id in (None, self._answers.current):
+                self._cancel_response()
             self._errands.tell(partial(self._model.truncate, item_id, event.receipt.heard), "truncate")
 
     def _cancel_response(self) -> None:
