@@ -308,6 +308,20 @@ async def test_the_settled_figure_is_told_not_the_estimate() -> None:
     assert script.truncations == [("a", event.heard)]
 
 
+async def test_an_answer_that_begins_while_the_last_one_settles_is_not_cancelled_for_it() -> None:
+    script = Script(say(5.0, "a"), pause=None)
+    far = ScriptedFarEnd(report_every=0.1, report_delay=0.1)
+    async with open_call(script, caller=far) as (caller, session):
+        await caller.wait_hears("a", 4_000)
+        session.channel.interrupt()
+        script.emit(ResponseCreated("next"))
+        await session.wait_event(TurnInterrupted)
+        script.emit(AudioDelta("b", say(0.1, "b")[0], "next"))
+        with trio.fail_after(10):
+            await caller.wait_hears("b", 800)
+    assert not script.cancels
+
+
 async def test_nobody_waits_longer_for_a_figure_than_the_time_to_settle() -> None:
     script = Script(say(5.0, "a"))
     far = ScriptedFarEnd(report_every=0.1)
