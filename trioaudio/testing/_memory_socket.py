@@ -16,7 +16,8 @@ class MemoryWebSocket(WebSocket):
     """One end; made by `memory_websockets`. It takes whatever is sent at once, and keeps it until it is received."""
 
     def __init__(self) -> None:
-        self.close_code, self.close_reason = None, ""
+        self.close_code: int | None = None
+        self.close_reason: str = ""
         self._arrived: deque[str | bytes] = deque()
         self._wake = trio.lowlevel.ParkingLot()
         self._closed_here = self._receiving = False
