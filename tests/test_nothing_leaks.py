@@ -10,7 +10,6 @@ import json
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +40,9 @@ from trioaudio.__main__ import main
 from trioaudio._metrics import call_metrics, exposition
 from trioaudio._plugins import choose_model, list_plugins
 from trioaudio.audio import PCM16_24K, AudioFormat, Frame
+from trioaudio.models.openai import open_openai
 from trioaudio.sources.memory import memory_exchange, memory_pair
-from trioaudio.testing import Script, ScriptedFarEnd, calls, open_call, run_virtual, say
+from trioaudio.testing import OpenAIEmulator, OpenAIFault, OpenAIReply, Script, ScriptedFarEnd, calls, open_call, run_virtual, say
 
 pytestmark = pytest.mark.usefixtures("logging_as_before")
 
@@ -310,8 +310,6 @@ async def a_tool_fails(leavings: Leavings) -> None:
 
 async def memory_to_openai(leavings: Leavings) -> None:
     """A whole call with an emulated server, and one that it ends in anger."""
-    from trioaudio.testing import OpenAIEmulator, OpenAIFault, OpenAIReply
-
     emulator = OpenAIEmulator(lambda _: OpenAIReply(WORDS, voice(3.0, PCM16_24K)))
     source, far_end = memory_pair(PCM16_24K)
     async with open_channel(source) as channel:
@@ -352,7 +350,7 @@ def leavings_of(scenario: str) -> Leavings:
 # ---- what is looked for
 
 
-@pytest.mark.parametrize("scenario", [each for each in SCENARIOS if "openai" not in each or find_spec("trioaudio.models.openai")])
+@pytest.mark.parametrize("scenario", SCENARIOS)
 def test_a_call_shows_neither_secret_nor_audio_nor_number(scenario: str, caller: Path) -> None:
     assert not leavings_of(scenario).leaks()
 
@@ -413,6 +411,34 @@ def plant(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("CLOUD_KEY", SECRET)
     elif way == "file":
         monkeypatch.setenv("CLOUD_KEY_FILE", "key")
+
+
+async def test_a_key_that_is_sent_shows_nowhere_else() -> None:
+    """Over a true socket, to a server that takes it, to one that refuses it, and to none."""
+
+    from trioaudio.testing import OpenAIEmulator, OpenAIFault
+
+    leavings, key = Leavings(), Secret(SECRET)
+    with leavings.logged():
+        for faults in ((), (OpenAIFault("event:session.created", "close 1008 who are you"),)):
+            emulator = OpenAIEmulator(faults=faults)
+            async with emulator.listen() as url:
+                await attempt(leavings, open_openai("planted", base_url=url, key=key))
+            leavings.add_objects("an emulator", emulator, emulator.sessions)
+        await attempt(leavings, open_openai("planted", base_url=url, key=key))
+        await attempt(leavings, open_openai("planted", base_url="wss://[::1]:1", key=key))
+        await attempt(leavings, open_openai("planted", base_url="ws://192.0.2.1", key=key))
+    assert not leavings.leaks()
+
+
+async def attempt(leavings: Leavings, opening: Any) -> None:
+    """Open a model and begin a session with it."""
+    try:
+        async with opening as model:
+            leavings.add_objects("a model", model)
+            await model.start(planted_agent().replace(provider_options={}), PCM16_24K, PCM16_24K)
+    except (trio.BrokenResourceError, OSError, ValueError) as exc:
+        leavings.add_error("a model that did not begin", exc)
 
 
 def test_what_opens_a_plugin_shows_no_secret(cloud: None, caller: Path) -> None:

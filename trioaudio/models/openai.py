@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 from urllib.parse import quote, urlsplit
 
 import trio
@@ -21,7 +21,7 @@ from .._errors import OptionError, RemoteProtocolError
 from .._limits import Limits
 from .._model_events import ModelEvent
 from .._secret import Secret
-from ..abc import Capability, Model, WebSocket, model_plugin, open_socket, require_private
+from ..abc import Capability, Model, Option, WebSocket, model_plugin, open_socket, require_private
 from ..audio import AudioFormat, Frame
 from ..wire._openai_formats import FORMATS
 from ..wire.openai import OpenAIWire, SessionOptions
@@ -42,7 +42,7 @@ async def open_openai(
     model: str,
     *,
     base_url: str = URL,
-    key: Secret | None = None,
+    key: Annotated[Secret | None, Option(env=KEY)] = None,
     header: _Header = "bearer",
     insecure: bool = False,
     answers: bool = True,
