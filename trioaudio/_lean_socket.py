@@ -146,11 +146,15 @@ class LeanSocket(WebSocket):
         self._over.set()
 
     def _far_end_left(self, left: Left) -> None:
+        still_there = self._state == "open"
         self._state, self.close_code, self.close_reason = "left", left.code, left.reason
-        self._write(self._codec.goodbye(left.code))
+        if still_there:
+            self._write(self._codec.goodbye(left.code))
         self._end_open()
 
     def send_nowait(self, data: str | bytes) -> None:
+        if self._left_unheard:
+            return
         if self._state != "open":
             raise self._ended()
         if self._unsent:
@@ -171,7 +175,7 @@ class LeanSocket(WebSocket):
         try:
             taken = self._pipe.write_nowait(data) if data else 0
         except trio.BrokenResourceError as exc:
-            self._break(exc)
+            self._break_writing(exc)
             return
         if taken < len(data):
             self._unsent += memoryview(data)[taken:]
@@ -185,7 +189,7 @@ class LeanSocket(WebSocket):
             except trio.ClosedResourceError:
                 pass
             except trio.BrokenResourceError as exc:
-                self._break(exc)
+                self._break_writing(exc)
         if scope.cancelled_caught:
             self._break(trio.BrokenResourceError(f"the far end took nothing for {self._timeouts.write:g} s"))
         self._sent.unpark_all()
@@ -214,7 +218,7 @@ class LeanSocket(WebSocket):
                     waiting_at = reads if self._reading else -1
 
     async def aclose(self, code: int = 1000, reason: str = "") -> None:
-        if self._state == "open" and self._received and not isinstance(self._received[-1], str | bytes):
+        if self._state in ("open", "left") and self._received and not isinstance(self._received[-1], str | bytes):
             self._heed_end(self._received[-1])  # the far end was first
         self._received.clear()
         if self._state == "open":
@@ -240,9 +244,22 @@ class LeanSocket(WebSocket):
         while self._state == "broken" and not self._ended_there:
             await self._read()
 
+    @property
+    def _left_unheard(self) -> bool:
+        """The far end has said goodbye and is gone, and whoever receives has not come to that yet: what is sent goes nowhere."""
+        return self._state == "left" and bool(self._received)
+
+    def _break_writing(self, error: trio.BrokenResourceError) -> None:
+        """Nothing can be written any more. A far end that went away in good manners has said so, and it lies unread: no failure."""
+        if self._state == "open" and (data := self._pipe.arrived()):
+            self._take(data)
+        self._break(error)
+
     def _break(self, error: trio.BrokenResourceError) -> None:
         """The connection is gone; whether that is bad news depends on what was said before."""
-        if self._state == "open":
+        if self._state == "open" and self._received and isinstance(self._received[-1], Left):
+            self._finish("left")
+        elif self._state == "open":
             self.close_code, self.close_reason, self._error = ABNORMAL, str(error), error
             self._finish("broken")
         elif self._state != "closed":

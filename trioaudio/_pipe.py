@@ -44,6 +44,10 @@ class Pipe(ABC):
             trio.BrokenResourceError, trio.ClosedResourceError: as `read`.
         """
 
+    def arrived(self) -> bytes:
+        """What has arrived and was not read, if that can be known without waiting."""
+        return b""
+
     def end_writing(self) -> None:  # noqa: B027 - not every pipe can
         """Tell the other side that nothing more comes, if that can be told."""
 
@@ -90,6 +94,13 @@ class SocketPipe(Pipe):
             await trio.lowlevel.checkpoint()
             raise trio.ClosedResourceError("this connection was closed here")
         await until(self._sock)  # type: ignore[misc]
+
+    def arrived(self) -> bytes:
+        data = bytearray()
+        with suppress(OSError):  # nothing more, or nothing more ever
+            while not self._closed and (more := self._sock.recv(CHUNK)):
+                data += more
+        return bytes(data)
 
     def end_writing(self) -> None:
         if not self._closed:

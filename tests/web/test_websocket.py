@@ -11,7 +11,7 @@ from trio.testing import MockClock
 
 from trioaudio import RemoteProtocolError
 from trioaudio.abc import WebSocket
-from web.conftest import TIMEOUTS, OpenPair
+from web.conftest import TIMEOUTS, OpenPair, accepted_by_door
 from web.raw_websocket import BINARY, CLOSE, PING, PONG, TEXT, RawPeer
 
 BIG = 60_000
@@ -117,6 +117,21 @@ async def test_whoever_receives_is_told_of_a_goodbye_first(open_pair: OpenPair, 
         assert [message async for message in websocket] == ["audio"] * 2
         with pytest.raises(trio.BrokenResourceError):
             await websocket.send("too late")
+
+
+async def test_a_far_end_that_is_gone_by_the_time_its_goodbye_is_read_has_hung_up_all_the_same() -> None:
+    async with accepted_by_door(tls=False) as (websocket, peer):
+        await peer.send(TEXT, b"last words")
+        await peer.send(CLOSE, struct.pack("!H", 1000))
+        await peer.stream.aclose()
+        for _ in range(50):
+            await websocket.send(b"who sends is not told before who receives")
+        assert await websocket.receive() == "last words"
+        with pytest.raises(trio.EndOfChannel):
+            await websocket.receive()
+        assert websocket.close_code == 1000
+        with pytest.raises(trio.BrokenResourceError):
+            await websocket.send(b"now it is known")
 
 
 async def test_closing_says_goodbye_and_waits_for_the_answer(open_pair: OpenPair, autojump_clock: MockClock) -> None:
