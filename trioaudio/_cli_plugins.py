@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from ._errors import PluginError
 from ._extras import extra_installed
 from ._options import OptionInfo, Spec, describe, format_spec
-from ._plugins import PluginInfo, list_plugins, load_plugin
+from ._plugins import Kind, PluginInfo, list_plugins, load_plugin
 from ._spelling import suggest
 from .abc import AnyPlugin
 
@@ -75,7 +75,7 @@ def _description(info: PluginInfo, plugin: AnyPlugin) -> Iterator[str]:
         ("from", f"{_package(info)} ({info.entry_point})"),
         ("extra", _extra(info, plugin) + _remedy(info, plugin)),
         ("clock", "real or virtual: --fast works" if plugin.virtual else "real only: --fast is refused"),
-        ("example", f"--{info.kind} '{_example(info.name, options)}'"),
+        ("example", f"{_used_as(info.kind)} '{_example(info.name, options)}'"),
     ]
     yield from _table(facts)
     yield ""
@@ -94,6 +94,10 @@ def _option_rows(option: OptionInfo) -> Iterator[Row]:
     yield option.name, ", ".join([option.type + default, *notes, *environment])
     if option.help:
         yield "", option.help.rstrip(".")
+
+
+def _used_as(kind: Kind) -> str:
+    return "trioaudio serve" if kind == "listener" else f"--{kind}"
 
 
 def _example(name: str, options: list[OptionInfo]) -> str:
