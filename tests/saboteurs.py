@@ -118,8 +118,8 @@ FAULTS = [
     Fault(
         "the playback task begins with the newest epoch",
         "_playback.py",
-        "        while True:\n            with self._epoch.scope:",
-        "        while True:\n            self._epoch = self._playout.epoch\n            with self._epoch.scope:",
+        "            self._sound = None\n            with self._epoch.scope:",
+        "            self._epoch = self._playout.epoch\n            self._sound = None\n            with self._epoch.scope:",
         (INTERRUPT,),
     ),
     Fault("writes are not shielded", "_playback.py", "deadline=deadline, shield=True)", "deadline=deadline)", (WRITE, RANDOM)),
@@ -141,8 +141,8 @@ FAULTS = [
     Fault(
         "a frame is lost when the source would block",
         "_playback.py",
-        "            except trio.WouldBlock:\n                return None\n",
-        "            except trio.WouldBlock:\n                epoch.held = None\n                return None\n",
+        "            except trio.WouldBlock:\n                return None\n            if sound",
+        "            except trio.WouldBlock:\n                epoch.held = None\n                return None\n            if sound",
         (LEDGER, WRITE, RANDOM),
     ),
     Fault("a frame is converted again after it would have blocked", "_playback.py", "if turn._wire is None:", "if True:", (WRITE,)),
@@ -189,7 +189,13 @@ FAULTS = [
     ),
     Fault("what was dropped is not counted", "_playout.py", "        turn._dropped += turn._queued\n", "", (LEDGER, RANDOM)),
     Fault("what has been told of as heard is taken back", "_turn.py", "if self._over or self._told or", "if self._over or", (LEDGER,)),
-    Fault("the evidence is always exact", "_playout.py", "if self.far_end.ear or turn._first is None:", "if True:", (LEDGER,)),
+    Fault(
+        "the evidence is always exact",
+        "_playout.py",
+        "        if self.far_end.ear:\n            return True\n        if turn",
+        "        return True\n        if turn",
+        (LEDGER,),
+    ),
     Fault(
         "the end of a turn is told twice",
         "_playout.py",
@@ -230,8 +236,8 @@ FAULTS = [
     Fault(
         "an epoch counts reports from the last clear, whoever spoke since",
         "_playout.py",
-        "            epoch.base = self._handed\n",
-        "            epoch.base = 0\n",
+        "            epoch.base = self._handed\n        if turn",
+        "            epoch.base = 0\n        if turn",
         (LEDGER,),
     ),
     Fault(
@@ -298,13 +304,13 @@ FAULTS = [
         "        return 10**9",
         (TIME, BOUNDS),
     ),
-    Fault("short ends of chunks are handed over as they are", "_playout.py", "Outbox(joins=self._cut)", "Outbox(joins=False)", (LEDGER,)),
+    Fault("short ends of chunks are handed over as they are", "_playout.py", "joins=self._cut)", "joins=False)", (LEDGER,)),
     # ---- producers
     Fault(
         "blocked producers are not woken by an interruption",
         "_playout.py",
-        "        self._settlements.append(settlement)\n        self.space.unpark_all()\n",
-        "        self._settlements.append(settlement)\n",
+        "        self.space.unpark_all()\n        self.settle.unpark_all()\n        return settlement\n",
+        "        self.settle.unpark_all()\n        return settlement\n",
         (INTERRUPT,),
     ),
     Fault(
@@ -494,8 +500,8 @@ FAULTS = [
     Fault(
         "nothing is faded out",
         "_playout.py",
-        "            epoch.closing = fade_out(turn._to_wire(head))",
-        "            epoch.closing = turn._to_wire(head)",
+        "            wire = fade_out(turn._to_wire(head))",
+        "            wire = turn._to_wire(head)",
         (FADES,),
     ),
     Fault(
@@ -508,7 +514,7 @@ FAULTS = [
     Fault(
         "a closing fade is not counted",
         "_playout.py",
-        "            self.handed_over(epoch, turn, head.num_samples, epoch.closing, now)\n",
+        "            self.handed_over(epoch, turn, head.num_samples, wire, now, epoch.closing)\n",
         "",
         (INTERRUPT, LEDGER),
     ),
@@ -572,6 +578,13 @@ FAULTS = [
         (BACKGROUND,),
     ),
     # ---- who interrupts
+    Fault(
+        "the answer to what interrupted is stopped as well",
+        "_session.py",
+        "            if begun_before or response_id in (None, self._answers.current):\n",
+        "            if True:\n",
+        (BARGE_IN,),
+    ),
     Fault("however short it is, speech interrupts", "_barge_in_policy.py", ">= self.rules.min_speech_ms / 1000 - 1e-9", ">= 0", (POLICY,)),
     Fault(
         "speech that goes on has another effect",
@@ -628,12 +641,18 @@ FAULTS = [
         (BARGE_IN,),
     ),
     # ---- interruptions
-    Fault("between turns no clear is sent", "_playout.py", "now if self.far_end.ear else now - STALE", "now", (DECISIONS,)),
+    Fault(
+        "between turns no clear is sent",
+        "_playout.py",
+        "self._stop(now, now if self.far_end.ear else now - STALE)",
+        "self._stop(now, now)",
+        (DECISIONS,),
+    ),
     Fault(
         "between turns a clear is sent whatever is known",
         "_playout.py",
-        "now if self.far_end.ear else now - STALE",
-        "now - STALE",
+        "self._stop(now, now if self.far_end.ear else now - STALE)",
+        "self._stop(now, now - STALE)",
         (DECISIONS,),
     ),
     Fault(

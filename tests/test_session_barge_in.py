@@ -203,6 +203,17 @@ class TestPause:
             assert caller.heard("b") == 8000
             assert script.truncations == [("a", caller.heard("a"))]
 
+    async def test_the_answer_to_what_was_said_is_not_stopped_when_the_far_end_answers_late(self):
+        """It has begun by the time at which it is known what was heard of the one before."""
+        script = deaf(say(3.0, "a"), speed=1.0)
+        caller = ScriptedFarEnd(report_every=0.5, report_delay=0.2)
+        async with open_call(script, guarded(mode="pause"), caller=caller) as (caller, _):
+            await trio.sleep(1.0)
+            await speak(script, 0.05, "Yes?")
+            script.answer(say(1.0, "b"))
+            await trio.sleep(3.0)
+            assert (caller.heard("b"), len(script.cancels), [item for item, _ in script.truncations]) == (8000, 1, ["a"])
+
     async def test_while_somebody_speaks_it_lasts(self):
         script = deaf(say(3.0, "a"))
         async with open_call(script, guarded(mode="pause", resume_after_ms=200), limits=EXACT) as (caller, _session):

@@ -117,6 +117,7 @@ class Session(Emitter):
         self._errands = Errands(model, self._answers, limits.control_events, on_fault=fault, on_broken=broken)
         self._policy = BargeInPolicy(self.agent.barge_in, _Stage(self))
         self._policy_told = trio.lowlevel.ParkingLot()
+        self._answer_begun_at = -math.inf
         desk = Desk(self._start_call, self._context_for, self._tell_result, self._ask_reply, self._dispatch.emit)
         self._toolbox = Toolbox(self.agent.tools, desk, limits, timeouts, inline=time_is_virtual())
         self._keypad = Keypad(agent.dtmf, self._keys_pressed) if isinstance(agent.dtmf, KeyGroups) else None
@@ -375,7 +376,8 @@ class Session(Emitter):
         item_id = event.receipt.item_id
         response_id = self._mouth.response_of(item_id)
         if item_id is not None and self._mouth.interrupted(item_id):
-            if response_id in (None, self._answers.current):
+            begun_before = self._answer_begun_at < event.decided_at  # perhaps without a sound yet: in a moment it would talk on
+            if begun_before or response_id in (None, self._answers.current):
                 self._cancel_response()
             self._errands.tell(partial(self._model.truncate, item_id, event.receipt.heard), "truncate")
 
@@ -445,6 +447,7 @@ class Session(Emitter):
         self._dispatch.emit(event)
 
     def _response_begun(self, event: ResponseCreated) -> None:
+        self._answer_begun_at = trio.current_time()
         self._mouth.begin_response(event.response_id, protected=self._answers.begun(event))
         self._toolbox.answer_begun(event.response_id)
 

@@ -31,6 +31,7 @@ from trioaudio import (
     SessionCreated,
     SessionError,
     TextDone,
+    TurnDetection,
 )
 from trioaudio.abc import Model
 from trioaudio.audio import ALAW_8K, MULAW_8K, PCM16_8K, PCM16_16K, PCM16_24K, PCM16_48K, AudioFormat, Converter, Frame
@@ -279,6 +280,15 @@ class TestStopping:
         assert len(spoken(before)) == 32_000
         assert [type(event) for event in after] == [InputSpeechStarted, ResponseInterrupted, ResponseDone]
         assert after[-1] == ResponseDone("response-1", "interrupted")
+
+    async def test_speech_does_not_touch_it_where_the_session_decides(self, autojump_clock: MockClock) -> None:
+        async with started(speed=1.0, agent=Agent(turn_detection=TurnDetection(interrupt=False))) as parrot:
+            hears(parrot, FIRST)
+            await says(parrot, within=1.05)
+            hears(parrot, between(4.0, 5.0))
+            after = await says(parrot)
+        assert InputSpeechStarted in map(type, after)
+        assert after[-1] == ResponseDone("response-1", "completed")
 
     async def test_speech_does_not_touch_an_answer_that_is_made(self, autojump_clock: MockClock) -> None:
         async with started() as parrot:
