@@ -11,7 +11,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from trioaudio._bounds import settings
-from trioaudio._cli_config import in_toml
+from trioaudio._cli.config import in_toml
 from trioaudio._config import SECTIONS, variable
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trioaudio import BargeIn, OptionError
-from trioaudio._barge_in_policy import TRANSITIONS, BargeInPolicy
+from trioaudio._sessions.barge_in_policy import TRANSITIONS, BargeInPolicy
 
 
 class Paused:

@@ -69,8 +69,8 @@ def test_a_sound_house_has_no_complaints(build: Builder) -> None:
 
 
 def test_types_may_go_in_a_ring_within_one_floor(build: Builder) -> None:
-    guarded = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from ._turn import Turn"
-    assert not all_complaints(build({"_turn": "from ._epoch import Epoch", "_epoch": guarded}))
+    guarded = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from ._dispatch import Turn"
+    assert not all_complaints(build({"_dispatch": "from ._emitter import Epoch", "_emitter": guarded}))
 
 
 SINS: tuple[tuple[str, str, str], ...] = (

@@ -37,7 +37,7 @@ from trioaudio import (
     trace_session,
 )
 from trioaudio.__main__ import main
-from trioaudio._metrics import call_metrics, exposition
+from trioaudio._door.metrics import call_metrics, exposition
 from trioaudio._plugins import choose_model, list_plugins
 from trioaudio.audio import PCM16_24K, AudioFormat, Frame
 from trioaudio.models.openai import open_openai
@@ -511,7 +511,7 @@ def test_audio_in_a_repr_would_be_found(scenario: str, caller: Path, monkeypatch
 
 
 def test_a_number_in_a_summary_would_be_found(caller: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trioaudio._call_task.mask_number", str)
+    monkeypatch.setattr("trioaudio._serving.task.mask_number", str)
     assert any("number" in found for _, found, _ in leavings_of("listener memory").leaks())
 
 

@@ -14,7 +14,7 @@ import pytest
 import trio
 import trio.testing
 
-from trioaudio._cli_plugins import show_plugins
+from trioaudio._cli.plugins import show_plugins
 from trioaudio._errors import MissingExtraError, OptionError, PluginError
 from trioaudio._extras import extra_installed
 from trioaudio._plugins import PluginInfo, choose_model, choose_source, list_plugins, load_model, load_source, open_model, open_source

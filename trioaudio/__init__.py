@@ -10,25 +10,23 @@ from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ._admin import AdminPort as AdminPort
-    from ._admin import open_admin_port as open_admin_port
     from ._agent import Agent as Agent
     from ._agent import KeyGroups as KeyGroups
     from ._agent import TurnDetection as TurnDetection
     from ._agent import collect as collect
     from ._asyncio_bridge import from_asyncio as from_asyncio
     from ._barge_in import BargeIn as BargeIn
-    from ._call import Call as Call
-    from ._call_context import CallContext as CallContext
     from ._channel import Channel as Channel
     from ._channel import open_channel as open_channel
     from ._channel import start_channel as start_channel
-    from ._choice import Choice as Choice
     from ._config import Config as Config
     from ._config import load_config as load_config
-    from ._end_reason import END_REASONS as END_REASONS
-    from ._end_reason import EndReason as EndReason
-    from ._end_reason import Rejection as Rejection
+    from ._door.admin import AdminPort as AdminPort
+    from ._door.admin import open_admin_port as open_admin_port
+    from ._door.server import OpenFrontDoor as OpenFrontDoor
+    from ._door.server import open_front_door as open_front_door
+    from ._door.statistics import FrontDoorStatistics as FrontDoorStatistics
+    from ._door.tls import server_tls as server_tls
     from ._errors import AudioFileError as AudioFileError
     from ._errors import CapabilityError as CapabilityError
     from ._errors import ControlOverflowError as ControlOverflowError
@@ -66,9 +64,6 @@ if TYPE_CHECKING:
     from ._events import TurnPlayed as TurnPlayed
     from ._events import TurnResumed as TurnResumed
     from ._events import TurnStarted as TurnStarted
-    from ._front_door_server import OpenFrontDoor as OpenFrontDoor
-    from ._front_door_server import open_front_door as open_front_door
-    from ._front_door_statistics import FrontDoorStatistics as FrontDoorStatistics
     from ._inbox import InboundAudio as InboundAudio
     from ._limits import Limits as Limits
     from ._limits import Timeouts as Timeouts
@@ -101,45 +96,50 @@ if TYPE_CHECKING:
     from ._model_events import TextDone as TextDone
     from ._model_events import ToolCall as ToolCall
     from ._model_events import Usage as Usage
-    from ._open_session import converse as converse
-    from ._open_session import open_session as open_session
     from ._options import ConfiguredOption as ConfiguredOption
-    from ._pause import Pause as Pause
+    from ._outbound.pause import Pause as Pause
+    from ._outbound.settlement import Interruption as Interruption
+    from ._outbound.turn import Turn as Turn
     from ._receipts import ChannelStatistics as ChannelStatistics
     from ._receipts import CloseReason as CloseReason
     from ._receipts import Ledger as Ledger
     from ._receipts import TurnReceipt as TurnReceipt
     from ._recording import Recording as Recording
     from ._secret import Secret as Secret
-    from ._serve import Server as Server
-    from ._serve import open_server as open_server
-    from ._serve import serve as serve
     from ._serve_settings import ServeSettings as ServeSettings
-    from ._serve_statistics import ServeStatistics as ServeStatistics
-    from ._session import Session as Session
-    from ._session_end import SessionEnd as SessionEnd
-    from ._session_end import TranscriptLine as TranscriptLine
-    from ._settlement import Interruption as Interruption
+    from ._serving.call import Call as Call
+    from ._serving.choice import Choice as Choice
+    from ._serving.end_reason import END_REASONS as END_REASONS
+    from ._serving.end_reason import EndReason as EndReason
+    from ._serving.end_reason import Rejection as Rejection
+    from ._serving.server import Server as Server
+    from ._serving.server import open_server as open_server
+    from ._serving.server import serve as serve
+    from ._serving.statistics import ServeStatistics as ServeStatistics
+    from ._serving.summary import CallSummary as CallSummary
+    from ._sessions.call_context import CallContext as CallContext
+    from ._sessions.open_session import converse as converse
+    from ._sessions.open_session import open_session as open_session
+    from ._sessions.session import Session as Session
+    from ._sessions.session_end import SessionEnd as SessionEnd
+    from ._sessions.session_end import TranscriptLine as TranscriptLine
     from ._subscription import Subscription as Subscription
-    from ._summary import CallSummary as CallSummary
     from ._telemetry import trace_session as trace_session
     from ._timeline import Timeline as Timeline
-    from ._tls import server_tls as server_tls
     from ._tool import Tool as Tool
     from ._tool import tool as tool
-    from ._turn import Turn as Turn
 else:  # hidden from type checkers, which would otherwise believe in any name
     _NAMES = {
-        "._admin": "AdminPort open_admin_port",
+        "._door.admin": "AdminPort open_admin_port",
         "._agent": "Agent KeyGroups TurnDetection collect",
         "._asyncio_bridge": "from_asyncio",
         "._barge_in": "BargeIn",
-        "._call": "Call",
-        "._call_context": "CallContext",
+        "._serving.call": "Call",
+        "._sessions.call_context": "CallContext",
         "._channel": "Channel open_channel start_channel",
-        "._choice": "Choice",
+        "._serving.choice": "Choice",
         "._config": "Config load_config",
-        "._end_reason": "END_REASONS EndReason Rejection",
+        "._serving.end_reason": "END_REASONS EndReason Rejection",
         "._errors": (
             "AudioFileError CapabilityError ControlOverflowError FormatError FrontDoorError InsecureConnectionError LocalProtocolError "
             "MissingExtraError "
@@ -150,8 +150,8 @@ else:  # hidden from type checkers, which would otherwise believe in any name
             "AppEvent Audio AudioDropped Closed Commit Dtmf Event Fault Hangup Interrupt Mute SpeechStarted "
             "SpeechStopped Status ToolCalled ToolReturned TurnInterrupted TurnPaused TurnPlayed TurnResumed TurnStarted"
         ),
-        "._front_door_server": "OpenFrontDoor open_front_door",
-        "._front_door_statistics": "FrontDoorStatistics",
+        "._door.server": "OpenFrontDoor open_front_door",
+        "._door.statistics": "FrontDoorStatistics",
         "._inbox": "InboundAudio",
         "._limits": "Limits Timeouts",
         "._log_lines": "JsonLines TextLines configure_logging",
@@ -162,24 +162,24 @@ else:  # hidden from type checkers, which would otherwise believe in any name
             "RateLimit RateLimitsUpdated ResponseDone ResponseInterrupted SessionCreated SessionError TextDelta TextDone ToolCall Usage"
         ),
         "._options": "ConfiguredOption",
-        "._pause": "Pause",
+        "._outbound.pause": "Pause",
         "._receipts": "ChannelStatistics CloseReason Ledger TurnReceipt",
         "._recording": "Recording",
         "._secret": "Secret",
-        "._serve": "Server open_server serve",
-        "._serve_statistics": "ServeStatistics",
-        "._open_session": "converse open_session",
+        "._serving.server": "Server open_server serve",
+        "._serving.statistics": "ServeStatistics",
+        "._sessions.open_session": "converse open_session",
         "._serve_settings": "ServeSettings",
-        "._session": "Session",
-        "._session_end": "SessionEnd TranscriptLine",
-        "._settlement": "Interruption",
+        "._sessions.session": "Session",
+        "._sessions.session_end": "SessionEnd TranscriptLine",
+        "._outbound.settlement": "Interruption",
         "._subscription": "Subscription",
-        "._summary": "CallSummary",
+        "._serving.summary": "CallSummary",
         "._telemetry": "trace_session",
         "._timeline": "Timeline",
         "._tool": "Tool tool",
-        "._tls": "server_tls",
-        "._turn": "Turn",
+        "._door.tls": "server_tls",
+        "._outbound.turn": "Turn",
     }
     _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
     _ROOMS = ("abc", "audio")

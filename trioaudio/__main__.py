@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     try:
-        from ._cli import run_command  # inside: Ctrl-C while it is being imported is Ctrl-C too
+        from ._cli.app import run_command  # inside: Ctrl-C while it is being imported is Ctrl-C too
 
         return run_command(arguments)
     except KeyboardInterrupt:

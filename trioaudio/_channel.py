@@ -22,19 +22,19 @@ from ._hearing import Hearing
 from ._inbox import InboundAudio
 from ._instruments import Instrument, Instruments
 from ._limits import Limits, Timeouts
-from ._pause import Pause
-from ._playback import Playback
-from ._playout import Playout
+from ._outbound.pause import Pause
+from ._outbound.playback import Playback
+from ._outbound.playout import Playout
+from ._outbound.settlement import Interruption, Settlement
+from ._outbound.turn import Turn, as_frame
 from ._plugins import open_source
 from ._receipts import ChannelStatistics, CloseReason
 from ._recording import Recording
-from ._settlement import Interruption, Settlement
-from ._turn import Turn, as_frame
 from .abc import Played, Source
 from .audio import AudioFormat, Frame
 
 if TYPE_CHECKING:
-    from ._turn import AudioInput
+    from ._outbound.turn import AudioInput
     from .audio._mix import Loop
 
 

@@ -1,4 +1,4 @@
-"""What is heard: the inbound half of a channel, without its task. The mirror of `_playout`."""
+"""What is heard: the inbound half of a channel, without its task. The mirror of `_outbound.playout`."""
 
 from __future__ import annotations
 

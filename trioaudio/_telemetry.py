@@ -14,7 +14,7 @@ from ._events import Closed, Event, ToolCalled, ToolReturned, TurnInterrupted, T
 from ._extras import require
 from ._logs import current_call_id
 from ._receipts import TurnReceipt
-from ._session import Session
+from ._sessions.session import Session
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span, TracerProvider

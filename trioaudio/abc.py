@@ -3,6 +3,8 @@
 A plugin sees contracts, events, errors, ``audio`` and ``wire``; never the channel, never another plugin.
 """
 
+from ._door.library_socket import adopt_socket as adopt_socket
+from ._door.open_socket import open_socket as open_socket
 from ._front_door import Auth as Auth
 from ._front_door import Fields as Fields
 from ._front_door import FrontDoor as FrontDoor
@@ -14,13 +16,11 @@ from ._front_door import Route as Route
 from ._front_door import Upgrade as Upgrade
 from ._front_door import UpgradeHandler as UpgradeHandler
 from ._instruments import Instrument as Instrument
-from ._library_socket import adopt_socket as adopt_socket
 from ._listener import Direction as Direction
 from ._listener import Invitation as Invitation
 from ._listener import Listener as Listener
 from ._model import Capability as Capability
 from ._model import Model as Model
-from ._open_socket import open_socket as open_socket
 from ._options import Injected as Injected
 from ._options import Option as Option
 from ._plugin import CONTRACT_VERSION as CONTRACT_VERSION

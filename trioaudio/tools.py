@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import trio
 
-from ._call_context import CallContext
+from ._sessions.call_context import CallContext
 from ._tool import Tool, tool
 
 PATIENCE = 60.0

@@ -16,14 +16,14 @@ import pytest
 
 from trioaudio import Config, ServeSettings
 from trioaudio.__main__ import main
-from trioaudio._cli_doctor import Plan, completed, report
-from trioaudio._cli_doctor_config import check_settings, read_settings
-from trioaudio._cli_doctor_imports import Imported, try_import
-from trioaudio._cli_doctor_install import Requirement, check_installation, judge_extra, judge_python, requirements
-from trioaudio._cli_doctor_machine import check_clock, check_disk, check_port, judge_disk, judge_naps, judge_open_files
-from trioaudio._cli_doctor_plugins import check_keys, check_plugins
-from trioaudio._cli_doctor_tls import check_certificate, judge_certificate
-from trioaudio._cli_finding import Finding, Progress
+from trioaudio._cli.doctor import Plan, completed, report
+from trioaudio._cli.doctor_config import check_settings, read_settings
+from trioaudio._cli.doctor_imports import Imported, try_import
+from trioaudio._cli.doctor_install import Requirement, check_installation, judge_extra, judge_python, requirements
+from trioaudio._cli.doctor_machine import check_clock, check_disk, check_port, judge_disk, judge_naps, judge_open_files
+from trioaudio._cli.doctor_plugins import check_keys, check_plugins
+from trioaudio._cli.doctor_tls import check_certificate, judge_certificate
+from trioaudio._cli.finding import Finding, Progress
 
 CERTIFICATES = Path(__file__).parent / "certificates"
 Install = Callable[[str, str], None]
@@ -364,7 +364,7 @@ def test_a_name_that_is_claimed_twice_is_told_once(install: Install, tmp_path: P
 
 
 def test_without_plugins_that_take_keys_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trioaudio._cli_doctor_plugins.list_plugins", list)
+    monkeypatch.setattr("trioaudio._cli.doctor_plugins.list_plugins", list)
     assert the(check_keys({}), "keys").verdict == "ok"
 
 

@@ -1,0 +1,1 @@
+"""The command line: what is understood, done and shown."""

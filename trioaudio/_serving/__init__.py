@@ -1,0 +1,1 @@
+"""Serving: many calls at once, each in a task of its own, with one end and one summary."""

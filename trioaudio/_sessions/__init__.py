@@ -1,0 +1,1 @@
+"""A session and its parts: what couples a channel to a model."""

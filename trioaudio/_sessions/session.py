@@ -1,0 +1,561 @@
+"""A session: a channel coupled to a realtime model.
+
+The interface it stands for: channel audio -> the model's append, commit -> commit, interrupt -> cancel; the model's audio ->
+the channel, a cancelled response -> interrupt. Three tasks, one for each way in which a model may be called: `_hear` (append),
+`_read` (receive) and `Errands.run` (everything else). None of them ever waits for playback (law 6). Tools run in tasks of their own, and
+one more task waits for the end of a goodbye.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from os import PathLike
+from typing import Any, Literal
+
+import trio
+
+from .._agent import Agent, KeyGroups
+from .._block import Block
+from .._call_log import log_said, log_status
+from .._channel import Channel, time_is_virtual
+from .._dispatch import Dispatcher
+from .._emitter import Emitter
+from .._errors import CapabilityError, SubscriberLagged
+from .._events import (
+    SESSION_EVENTS,
+    Audio,
+    Closed,
+    Commit,
+    Dtmf,
+    Event,
+    Fault,
+    Interrupt,
+    SpeechStarted,
+    SpeechStopped,
+    Status,
+    TurnInterrupted,
+    TurnStarted,
+)
+from .._inbox import InboundAudio
+from .._limits import Limits, Timeouts
+from .._model_events import (
+    AudioDelta,
+    AudioDone,
+    InputCommitted,
+    InputSpeechStarted,
+    InputSpeechStopped,
+    InputTranscript,
+    ModelEvent,
+    OutputTranscript,
+    ResponseCreated,
+    ResponseDone,
+    ResponseInterrupted,
+    ToolCall,
+)
+from .._outbound.pause import Pause
+from .._outbound.settlement import Interruption
+from ..abc import Model
+from ..audio import AudioFormat, Converter, Frame
+from .answers import Answers
+from .barge_in_policy import BargeInPolicy
+from .call_context import CallContext
+from .errands import Errands
+from .keypad import Keypad
+from .local_ear import LocalEar
+from .mouth import Mouth
+from .negotiation import cheapest
+from .overheard import Overheard
+from .session_end import SessionEnd, TranscriptLine
+from .toolbox import Desk, Toolbox
+
+log = logging.getLogger("trioaudio.session")
+
+
+class Session(Emitter):
+    """A channel coupled to a model; made by `open_session`.
+
+    ``channel`` and ``agent`` are what it was opened with; ``input_format`` is what the model hears, ``output_format`` what it
+    speaks. Emits the channel's events (but audio), `Status`, and every event of the model under its dotted name.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        model: Model,
+        agent: Agent,
+        limits: Limits,
+        timeouts: Timeouts,
+        *,
+        call: Any,
+        dependencies: Any,
+        heard: InboundAudio,
+    ) -> None:
+        self.channel: Channel = channel
+        self.agent: Agent = agent.filled()
+        self.call: Any = call
+        """The call that is served, where one is; None otherwise."""
+        self.dependencies: Any = dependencies
+        """What tools find in their `CallContext`."""
+        self._model, self._timeouts = model, timeouts
+        self._dispatch = Dispatcher(SESSION_EVENTS, limits, self._listener_failed)
+        self._block = Block("the session")
+        self._service = trio.CancelScope(shield=True)  # the body ends first, its servants after it
+        who = f"the model {model.name!r}"
+        self.input_format: AudioFormat = cheapest(model.input_formats, channel.input_format, towards=True, who=who)
+        self.output_format: AudioFormat = cheapest(model.output_formats, channel.output_format, towards=False, who=who)
+        self._heard = heard
+        self._ear = Converter(channel.input_format, self.input_format)
+        self._mouth = Mouth(channel, self.output_format)
+        channel._on_coupled(self)
+        self._answers = Answers()
+        fault, broken = self._model_cannot, self._model_is_broken
+        self._errands = Errands(model, self._answers, limits.control_events, on_fault=fault, on_broken=broken)
+        self._policy = BargeInPolicy(self.agent.barge_in, _Stage(self))
+        self._policy_told = trio.lowlevel.ParkingLot()
+        self._answer_begun_at = -math.inf
+        desk = Desk(self._start_call, self._context_for, self._tell_result, self._ask_reply, self._dispatch.emit)
+        self._toolbox = Toolbox(self.agent.tools, desk, limits, timeouts, inline=time_is_virtual())
+        self._keypad = Keypad(agent.dtmf, self._keys_pressed) if isinstance(agent.dtmf, KeyGroups) else None
+        self._start_task: Callable[[Callable[[], Awaitable[None]], str], None] | None = None
+        self._leaving = trio.Event()
+        self._end: SessionEnd | None = None
+        self._closing, self._done = trio.Event(), trio.Event()
+        self.transcript: list[TranscriptLine] = []
+        """What was said so far, both sides, in the order in which the words became known."""
+
+    @property
+    def late_audio_ms(self) -> float:
+        """Audio of interrupted answers that the model still sent, and that went nowhere (law 4), in milliseconds."""
+        return self._mouth.late_ms
+
+    # ---- what an app does
+
+    def interrupt(self) -> Interruption:
+        """Stop the agent, now: the channel falls silent, the model's answer is cancelled, and the model is told what was heard.
+
+        As `Channel.interrupt`; the model learns the settled position a moment later.
+        """
+        interruption = self.channel.interrupt()
+        self._cancel_response()
+        return interruption
+
+    def commit(self) -> None:
+        """The caller's utterance is complete: let the model answer. A model that cannot is reported as a `Fault`."""
+        self._errands.tell(self._model.commit)
+
+    @property
+    def muted(self) -> bool:
+        """Whether the model hears silence instead of the caller."""
+        return self.channel.muted
+
+    def mute(self, muted: bool = True) -> None:
+        """Let the model hear silence instead of the caller; as `Channel.mute`, so listeners and the recording do too."""
+        self.channel.mute(muted)
+
+    def unmute(self) -> None:
+        """Let the model hear the caller again."""
+        self.channel.mute(False)
+
+    async def say(self, text: str, *, interruptible: bool = True) -> None:
+        """Let the agent speak this text, word for word, after what it is saying.
+
+        Args:
+            text: what is to be said.
+            interruptible: False: the caller can interrupt neither this nor what is still to be heard before it. A provider that stops
+                by itself for the caller (``TurnDetection(interrupt=True)``) may still stop making it; what was made is heard.
+
+        Checkpoint: yes; returns when the model has been told. On cancel: it may be said all the same.
+
+        Raises:
+            CapabilityError: the model cannot say a given text.
+            trio.ClosedResourceError: the session has ended.
+        """
+        await self._errands.ask(partial(self._model.say, text), protected=not interruptible)
+
+    async def respond(self, instructions: str | None = None) -> None:
+        """Let the agent speak now, unasked by the caller; ``instructions`` are for this answer only.
+
+        Checkpoint, cancellation and errors as for `say`.
+        """
+        await self._errands.ask(partial(self._model.respond, instructions))
+
+    async def send_message(self, text: str) -> None:
+        """Say something to the model in text, on the caller's behalf; it answers.
+
+        Checkpoint, cancellation and errors as for `say`.
+        """
+        await self._errands.ask(partial(self._model.send_text, text))
+
+    async def wait_spoken(self) -> None:
+        """Wait until no answer is being made or awaited, and all that was said has been heard, as `Channel.wait_heard` knows it.
+
+        Checkpoint: yes.
+        """
+        await self._wait_made()
+        await self.channel.wait_heard()
+
+    @property
+    def protected(self) -> bool:
+        """Whether the caller cannot interrupt what is being said: it was said with ``interruptible=False``, or is a goodbye."""
+        return self._leaving.is_set() or self._mouth.protected
+
+    async def hang_up(self) -> SessionEnd:
+        """End the call once the agent's goodbye has been heard: the answer that is being made, what it was asked for, tools it called.
+
+        From now on the model hears silence, and the caller can interrupt nothing. What is not known to have been heard within
+        `Timeouts.hang_up` is lost. Checkpoint: yes. On cancel: the call ends all the same.
+        """
+        self.leave()
+        return await self.wait_closed()
+
+    def leave(self) -> None:
+        """As `hang_up`, for those who cannot wait, such as tools: the call ends a moment later."""
+        self._leaving.set()
+        self._policy.spare()
+
+    async def transfer(self, target: str) -> SessionEnd:
+        """Hand the caller over to ``target``, once what is being said has been heard; ends session and channel.
+
+        Checkpoint: yes. On cancel: they may have been handed over. Errors as for `Channel.transfer`: then the call goes on.
+        """
+        with trio.move_on_after(self._timeouts.hang_up):
+            await self.wait_spoken()
+        await self.channel.transfer(target)
+        self._finish(SessionEnd("transferred"))
+        self.channel.close()
+        return await self.wait_closed()
+
+    async def background(self, sound: str | PathLike[str] | Frame | None, *, gain: float = 0.0) -> None:
+        """Let something sound under the agent, and while it is silent; as `Channel.background`. It stays when the session ends."""
+        await self.channel.background(sound, gain=gain)
+
+    def close(self) -> None:
+        """End the session; the channel stays open. The model's connection closes when the block ends."""
+        self._finish(SessionEnd("closed"))
+
+    async def wait_closed(self) -> SessionEnd:
+        """Wait until the session has ended; return why. Checkpoint: yes."""
+        await self._done.wait()
+        assert self._end is not None
+        return self._end
+
+    # ---- inside
+
+    def _finish(self, end: SessionEnd) -> None:
+        if self._end is None:
+            self._end = end
+            self._service.deadline = trio.current_time() + self._timeouts.close
+            self._closing.set()
+
+    def _fail(self, error: Exception) -> None:
+        self._block.fail(error)
+        self._finish(SessionEnd("failed", error))
+
+    def _model_cannot(self, error: CapabilityError, what: str) -> None:
+        self.emit(Fault(error, what))
+
+    def _model_is_broken(self, error: Exception) -> None:
+        self._finish(SessionEnd("model", error))
+
+    def _listener_failed(self, error: Exception, title: str) -> None:
+        if isinstance(error, SubscriberLagged):
+            self.emit(Fault(error, f"the {title} was too slow and has been removed"))
+        else:
+            error.add_note(f"raised in the {title}")
+            self._fail(error)
+
+    def _status(self, status: Literal["connecting", "connected", "closed"], detail: str = "") -> None:
+        log_status(self._model.name, status, detail, self._end.error if self._end else None)
+        self._dispatch.emit(Status(status, detail))
+
+    def _said(self, speaker: Literal["caller", "agent"], text: str, item_id: str | None) -> None:
+        self.transcript.append(TranscriptLine(speaker, text, item_id))
+        log_said(speaker, text)
+
+    async def _start(self) -> None:
+        name = self._model.name
+        self._status("connecting", name)
+        with trio.move_on_after(self._timeouts.start) as starting:
+            await self._model.start(self._agent_for_model(), self.input_format, self.output_format)
+        if starting.cancelled_caught:
+            raise trio.BrokenResourceError(f"the model {name!r} did not start within {self._timeouts.start} s (Timeouts.start)")
+        self._status("connected", name)
+
+    async def _live(self, task_status: trio.TaskStatus[None]) -> None:  # noqa: ASYNC128 - `_work` tells
+        """The whole life of the session; ends within `Timeouts.close` of its end, whatever the model does.
+
+        Its workers end first, those who listen to it after them. Shielded: a body that is cancelled ends the session like any
+        other, and the model is still told what it has to know.
+        """
+        with self._service:
+            async with trio.open_nursery() as listeners:
+                self._dispatch.start(lambda run, title: listeners.start_soon(run, name=title))
+                with self._overheard():
+                    await self._work(task_status)
+                self._conclude()
+        self._conclude()
+
+    async def _work(self, task_status: trio.TaskStatus[None]) -> None:
+        async with trio.open_nursery() as workers:
+            self._start_task = lambda run, title: workers.start_soon(self._served, run, name=title)
+            keypad, clock = [self._keypad.run] if self._keypad else [], [self._keep_time] if self._policy.rules.guards else []
+            for task in (self._hear, self._read, self._errands.run, self._part, *keypad, *clock):
+                workers.start_soon(self._served, task)
+            self._errands.introduce(self.agent)
+            task_status.started()
+            await self._closing.wait()
+            self._policy.close()
+            self._toolbox.stop()
+            with trio.move_on_after(self._timeouts.settle):
+                await self._mouth.wait_settled()
+            await self._errands.drain()  # what the model has still to be told, it is told
+            workers.cancel_scope.cancel("the session has ended")
+
+    def _conclude(self) -> None:
+        """The last words; those who listen may still work on what they have."""
+        if self._done.is_set():
+            return
+        self._mouth.end_all()
+        assert self._end is not None
+        self._status("closed", self._end.kind)
+        self._dispatch.close()
+        self._done.set()
+
+    async def _served(self, serve: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await serve()
+        except (trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError, OSError) as exc:
+            self._finish(SessionEnd("model", None if isinstance(exc, trio.EndOfChannel) else exc))
+        except Exception as exc:  # noqa: BLE001 - a plugin's bug: kept, and leaves the block (law 9)
+            self._fail(exc)
+
+    # ---- channel -> model
+
+    def _overheard(self) -> Overheard:
+        """Listen to the channel for as long as the session lives."""
+        listeners: list[tuple[type[Event], Callable[..., object]]] = [
+            (Commit, lambda _: self.commit()),
+            (Interrupt, lambda _: self._wish_interrupt()),
+            (Dtmf, self._key_pressed),
+            (TurnInterrupted, self._turn_interrupted),
+            *self._interrupters(),
+            (Closed, lambda event: self._finish(SessionEnd("channel", event.reason.error))),
+        ]
+        relayed = [kind for kind in SESSION_EVENTS.values() if kind is not Status]
+        return Overheard(self.channel, [*listeners, *((kind, self._dispatch.emit) for kind in relayed)])
+
+    async def _hear(self) -> None:
+        with closing(self._heard):  # somebody else may read the channel when the session has ended
+            await self._append_all()
+        reason = await self.channel.wait_closed()
+        self._finish(SessionEnd("channel", reason.error))
+
+    async def _append_all(self) -> None:
+        while True:
+            try:
+                frame = await anext(self._heard)
+            except (StopAsyncIteration, trio.BrokenResourceError):
+                return  # the call is over, perhaps since before there was anybody to hear the event `Closed`
+            heard = self._ear.convert(_silenced(frame) if self._leaving.is_set() else frame)
+            try:
+                if heard.num_samples:
+                    self._model.append_nowait(heard)
+            except trio.WouldBlock:
+                await self._model.append(heard)
+
+    def _turn_interrupted(self, event: TurnInterrupted) -> None:
+        """Whoever interrupted: the model is told what was truly heard, once, and stops that answer if it is still being made.
+
+        The figure is final a moment later, when the next answer may have begun: that one goes on.
+        """
+        item_id = event.receipt.item_id
+        response_id = self._mouth.response_of(item_id)
+        if item_id is not None and self._mouth.interrupted(item_id):
+            begun_before = self._answer_begun_at < event.decided_at  # perhaps without a sound yet: in a moment it would talk on
+            if begun_before or response_id in (None, self._answers.current):
+                self._cancel_response()
+            self._errands.tell(partial(self._model.truncate, item_id, event.receipt.heard), "truncate")
+
+    def _cancel_response(self) -> None:
+        if (response_id := self._answers.current) is not None:
+            self._mouth.silence_response(response_id)
+            self._answers.over(response_id)
+            self._errands.tell(self._model.cancel, "cancel")
+
+    def _wish_interrupt(self) -> None:
+        if not self.protected:
+            self.interrupt()
+
+    def _key_pressed(self, event: Dtmf) -> None:
+        if self._keypad is not None:
+            self._keypad.press(event.digit)
+        elif self.agent.dtmf == "text":
+            self._keys_pressed(event.digit)
+
+    def _keys_pressed(self, keys: str) -> None:
+        """A caller who presses keys has taken the turn, as one who speaks: the model is told, and answers."""
+        log.info("the caller pressed keys (%d)", len(keys))
+        self._wish_interrupt()
+        self._errands.request(partial(self._model.send_text, f"The caller pressed {keys}."))
+
+    def _agent_for_model(self) -> Agent:
+        """Where the session decides who interrupts, the model does not."""
+        if not self._policy.rules.guards:
+            return self.agent
+        return self.agent.replace(turn_detection=replace(self.agent.turn_detection, interrupt=False))
+
+    # ---- model -> channel
+
+    async def _read(self) -> None:
+        while True:
+            event = await self._model.receive()
+            self._take(event)
+
+    def _take(self, event: ModelEvent) -> None:
+        """State first, emit last; never waits."""
+        match event:
+            case AudioDelta():
+                self._answers.sounds(event.response_id or self._answers.current)
+                self._speak(event)
+            case AudioDone(item_id=item_id):
+                self._mouth.end(item_id)
+            case InputSpeechStarted():
+                self._tell_policy(partial(self._policy.speech_started, "model"))
+                self.channel.emit(SpeechStarted())
+            case InputSpeechStopped():
+                self._tell_policy(partial(self._policy.speech_stopped, "model"))
+                self.channel.emit(SpeechStopped())
+            case InputCommitted():
+                self._tell_policy(self._policy.evidence)
+            case ResponseCreated():
+                self._response_begun(event)
+            case ToolCall():
+                self._toolbox.take(event, self._answers.current)
+            case ResponseInterrupted() | ResponseDone():
+                self._response_over(event)
+            case InputTranscript(item_id=item_id, text=text):
+                if any(map(str.isalnum, text)):
+                    self._tell_policy(self._policy.evidence)
+                self._said("caller", text, item_id)
+            case OutputTranscript(item_id=item_id, text=text):
+                self._said("agent", text, item_id)
+        self._dispatch.emit(event)
+
+    def _response_begun(self, event: ResponseCreated) -> None:
+        self._answer_begun_at = trio.current_time()
+        self._mouth.begin_response(event.response_id, protected=self._answers.begun(event))
+        self._toolbox.answer_begun(event.response_id)
+
+    def _response_over(self, event: ResponseInterrupted | ResponseDone) -> None:
+        cancelled = isinstance(event, ResponseInterrupted) or event.status in ("cancelled", "interrupted")
+        current = self._answers.current
+        if event.response_id is None or event.response_id == current:
+            self._answers.over(current)
+            if cancelled and not self.protected and not self._policy.rules.guards:  # else the session decides, not the model
+                if current is not None:
+                    self._mouth.silence_response(current)
+                self.channel.interrupt()
+        if (response_id := event.response_id or current) is not None:
+            self._mouth.end_response(response_id)
+            self._toolbox.answer_over(response_id)
+
+    def _speak(self, event: AudioDelta) -> None:
+        try:
+            self._mouth.say(event)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            self._finish(SessionEnd("channel"))
+
+    # ---- the caller speaks while the agent does
+
+    def _interrupters(self) -> list[tuple[type[Event], Callable[..., object]]]:
+        """What a policy must hear of, if it is to decide instead of the model."""
+        rules = self._policy.rules
+        if not rules.guards:
+            return []
+        listeners: list[tuple[type[Event], Callable[..., object]]] = [(TurnStarted, lambda _: self._tell_policy(self._policy.turn_started))]
+        if rules.listens:
+            ear = LocalEar(self.channel.input_format, self._policy)
+            listeners.append((Audio, lambda event: self._tell_policy(lambda now: ear.hear(event))))
+        return listeners
+
+    def _tell_policy(self, what: Callable[[float], None]) -> None:
+        deadline = self._policy.deadline
+        what(trio.current_time())
+        if self._policy.deadline != deadline:
+            self._policy_told.unpark_all()
+
+    async def _keep_time(self) -> None:
+        """Let the policy do in time what is due without a word from anybody."""
+        while True:
+            with trio.CancelScope(deadline=self._policy.deadline):
+                await self._policy_told.park()
+            self._policy.pass_time(trio.current_time())
+
+    # ---- tools, as the toolbox asks for them
+
+    def _start_call(self, call: Callable[[], Awaitable[None]], title: str) -> None:
+        assert self._start_task is not None
+        self._start_task(call, title)
+
+    def _context_for(self, call_id: str, response_id: str | None) -> CallContext:
+        return CallContext(self, self.channel, self.call, self.dependencies, call_id, lambda: self._mouth.cut_short(response_id))
+
+    def _tell_result(self, call_id: str, output: str, failed: bool) -> None:
+        self._errands.tell(partial(self._model.send_tool_result, call_id, output, error=failed))
+
+    def _ask_reply(self, response_id: str | None) -> None:
+        """Let the model go on after its tools; an answer that hung up and said something is the goodbye already."""
+        self._answers.changed.unpark_all()
+        if not (self._leaving.is_set() and self._answers.has_sounded(response_id)):
+            self._errands.request(self._model.respond)
+
+    # ---- the end, once all has been heard
+
+    async def _part(self) -> None:
+        await self._leaving.wait()
+        with trio.move_on_after(self._timeouts.hang_up):
+            while not (self._toolbox.idle and self._answers.idle):
+                await self._answers.changed.park()
+            await self.channel.wait_heard()
+        if self.channel._reason is None:  # else the far party was quicker, and `_hear` says so
+            self._finish(SessionEnd("hung_up"))
+            self.channel.close()
+
+    async def _wait_made(self) -> None:
+        await trio.lowlevel.checkpoint()
+        while not self._answers.idle:
+            await self._answers.changed.park()
+
+
+class _Stage:
+    """What the agent says, as a `BargeInPolicy` sees and stops it."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def heard(self) -> float | None:
+        turn = self._session.channel.current_turn
+        if turn is None:
+            return None if self._session._answers.current is None else 0.0
+        return turn.ledger.heard / turn.format.rate
+
+    def protected(self) -> bool:
+        return self._session.protected
+
+    def stop(self) -> None:
+        """A model that interrupts by itself is told only what it does not know: that of its answer nothing is to be heard."""
+        interruption = self._session.channel.interrupt()
+        if self._session._policy.rules.guards or not interruption.turns:
+            self._session._cancel_response()
+
+    def pause(self) -> Pause:
+        return self._session.channel.pause(resume_after=math.inf)
+
+
+def _silenced(frame: Frame) -> Frame:
+    return Frame.silence(frame.num_samples, frame.format, frame.media_time)
