@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import logging
+import signal
 from collections.abc import Iterator
 
 import pytest
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells do to what they run in the background, and to all it starts
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["trioaudio.testing.fixtures"]
 

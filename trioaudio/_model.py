@@ -123,4 +123,5 @@ class Model(ABC):
         raise self._cannot("tools")
 
     def _cannot(self, capability: str) -> CapabilityError:
-        return CapabilityError(f"the model {self.name!r} cannot {capability}; it declares {sorted(self.capabilities) or 'no capabilities'}")
+        doing = "call tools" if capability == "tools" else capability
+        return CapabilityError(f"the model {self.name!r} cannot {doing}; it declares {sorted(self.capabilities) or 'no capabilities'}")

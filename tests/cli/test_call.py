@@ -135,6 +135,20 @@ class TestAccount:
         out = trioaudio("run", "--source", f"wavfile:{clip}", "--model", "parrot?engine=off", "--linger", linger, "--fast").out
         assert when(out, "", "the call is over") == [pytest.approx(8.0 + float(linger), abs=0.011)]
 
+    def test_an_agent_who_is_to_pause_goes_on_after_a_noise(self, trioaudio: Callable[..., Any], clip: Path, folder: Path) -> None:
+        (folder / "agent.toml").write_text('[barge_in]\ntrigger = "local"\nmode = "pause"\nmin_speech_ms = 5000\n', encoding="utf-8")
+        out = trioaudio("run", "--source", f"wavfile:{clip}", "--model", "parrot", "--agent", "agent.toml", "--fast").out
+        (silent,), (again,) = when(out, "agent", "falls silent in reply-1"), when(out, "agent", "goes on in reply-1")
+        assert silent < again
+        assert figure(out, "agent", "lost to 0 interruptions") == 0
+
+    def test_what_an_agent_asks_for_and_its_model_cannot_do_is_told_once(
+        self, trioaudio: Callable[..., Any], clip: Path, folder: Path
+    ) -> None:
+        (folder / "agent.toml").write_text('tools = ["hang_up"]\n', encoding="utf-8")
+        out = trioaudio("run", "--source", f"wavfile:{clip}", "--model", "parrot", "--agent", "agent.toml", "--fast").out
+        assert len(when(out, "", "the agent has tools, and its model cannot call them")) == 1
+
     def test_a_caller_who_hangs_up_ends_the_call(self, trioaudio: Callable[..., Any], clip: Path) -> None:
         outcome = trioaudio("run", "--source", f"wavfile:{clip}?hangup_after=0.5", "--model", "parrot", "--fast")
         assert outcome.code == 0

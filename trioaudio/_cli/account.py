@@ -12,8 +12,12 @@ from .._events import (
     Hangup,
     SpeechStarted,
     SpeechStopped,
+    ToolCalled,
+    ToolReturned,
     TurnInterrupted,
+    TurnPaused,
     TurnPlayed,
+    TurnResumed,
     TurnStarted,
 )
 from .._model_events import InputTranscript, ItemTruncated, OutputTranscript, SessionError, TextDone
@@ -21,8 +25,9 @@ from .._receipts import ChannelStatistics, TurnReceipt
 from ..audio import Frame
 from .screen import Screen
 
-TOLD_BY_CHANNEL = (TurnStarted, TurnPlayed, TurnInterrupted, SpeechStarted, SpeechStopped, Dtmf, Hangup, AudioDropped, Fault)
-TOLD_BY_SESSION = (InputTranscript, OutputTranscript, TextDone, ItemTruncated, SessionError)
+TURNS = (TurnStarted, TurnPlayed, TurnInterrupted, TurnPaused, TurnResumed)
+TOLD_BY_CHANNEL = (*TURNS, SpeechStarted, SpeechStopped, Dtmf, Hangup, AudioDropped, Fault)
+TOLD_BY_SESSION = (InputTranscript, OutputTranscript, TextDone, ItemTruncated, SessionError, ToolCalled, ToolReturned, Fault)
 
 
 class Account:
@@ -37,6 +42,7 @@ class Account:
         self._screen, self._began = screen, began
         self._heard = 0.0
         self._turns_playing = 0
+        self._fault: Fault | None = None
 
     def caller_heard(self, frame: Frame, now: float) -> None:
         """So far the call has come: see `Instrument`."""
@@ -51,7 +57,11 @@ class Account:
 
     def observe(self, event: Event, now: float) -> None:
         """Tell an event of the channel or of the session that was emitted at ``now``."""
-        if isinstance(event, TurnStarted):
+        if event is self._fault:  # a channel's, which its session has told already, or tells after it
+            return
+        if isinstance(event, Fault):
+            self._fault = event
+        elif isinstance(event, TurnStarted):
             self._turns_playing += 1
         elif isinstance(event, TurnPlayed | TurnInterrupted):
             self._turns_playing = max(0, self._turns_playing - 1)
@@ -122,6 +132,10 @@ def _of_agent(event: Event) -> _Row:
         case TurnInterrupted(receipt=receipt):
             figures = f"{_ms(receipt.heard_ms)} heard, {_ms(receipt.lost_ms)} lost ({receipt.evidence})"
             return "agent", f"INTERRUPTED in {_name(receipt)}: {figures}", "bold red"
+        case TurnPaused(receipt=receipt):
+            return "agent", f"falls silent in {_name(receipt)}: {_ms(receipt.heard_ms)} heard", "yellow"
+        case TurnResumed(receipt=receipt):
+            return "agent", f"goes on in {_name(receipt)}", "green"
         case OutputTranscript(text=text) | TextDone(text=text):
             return "agent", f'"{text}"', "italic"
     return _NOTHING
@@ -133,6 +147,10 @@ def _of_model(event: Event) -> _Row:
             return "model", f"knows that {_ms(heard)} of {item} were heard", "magenta"
         case SessionError(message=message):
             return "model", f"has a problem: {message}", "yellow"
+        case ToolCalled(tool=tool):
+            return "model", f"uses the tool {tool}", "magenta"
+        case ToolReturned(tool=tool, failed=failed, seconds=seconds):
+            return "model", f"{'gets an error from' if failed else 'has the answer of'} {tool}, after {_ms(seconds * 1000)}", "magenta"
     return _NOTHING
 
 
