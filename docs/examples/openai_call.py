@@ -12,7 +12,7 @@ MODEL = "openai:gpt-realtime-2.1" if "OPENAI_API_KEY" in os.environ else OpenAIE
 async def main() -> None:
     turns = TurnDetection(silence_ms=500)
     agent = Agent("You are the receptionist of a small hotel.", voice="marin", greeting="Good morning.", turn_detection=turns)
-    async with open_channel("wavfile:caller.wav") as channel, open_session(channel, MODEL, agent) as session:
+    async with open_channel("wavfile:caller.wav?hangup_after=5") as channel, open_session(channel, MODEL, agent) as session:
         await session.wait_closed()
     for line in session.transcript:
         print(f"{line.speaker}: {line.text}")
