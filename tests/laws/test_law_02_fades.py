@@ -7,6 +7,8 @@ all that is left is what the channel added: the spectrum of a step reaches up th
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -141,3 +143,32 @@ async def test_audio_that_nobody_pauses_is_not_touched():
         await channel.wait_played()
         await trio.sleep(0.1)
     assert b"".join(frame.data for frame in far.ear.heard_frames()) == b"".join(frame.data for frame in frames)
+
+
+NOTHING_IS_LOADED_LATER = """
+import sys, trio
+from trioaudio import open_channel
+from trioaudio.abc import Source
+from trioaudio.audio import MULAW_8K
+
+class Line(Source):
+    input_format = output_format = MULAW_8K
+    async def receive(self): await trio.sleep_forever()
+    async def send(self, frame): await trio.lowlevel.checkpoint()
+
+async def main():
+    async with open_channel(Line()) as channel:
+        before = set(sys.modules)
+        channel.send_audio_nowait(bytes(8000))
+        await trio.sleep(0.1)
+        channel.interrupt()
+        await trio.sleep(0.1)
+    print(sorted(name for name in set(sys.modules) - before if name.startswith("numpy")))
+
+trio.run(main)
+"""
+
+
+def test_what_a_fade_needs_is_loaded_when_the_channel_opens_not_while_others_speak() -> None:
+    done = subprocess.run([sys.executable, "-c", NOTHING_IS_LOADED_LATER], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("[]\n", "")

@@ -121,6 +121,8 @@ class Playout:
         self._closed_by: Callable[[], Exception] | None = None
         self.far_end_gone: bool = False
         self._past = Counters()
+        if limits.fade and not self.far_end.can_clear:
+            fade_out(Frame.silence(1, self.format))  # loads what a fade needs: at the first interruption, all calls would wait for that
 
     def _new_epoch(self, number: int, horizon: float) -> Epoch:
         outbox = Outbox(self.chunk_samples(self.format), joins=self._cut)
