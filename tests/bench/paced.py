@@ -59,14 +59,14 @@ class Ear(Source):
         await trio.lowlevel.checkpoint()
         self.send_nowait(frame)
 
-    def reckon(self, since: float, heard: Heard) -> None:
-        """Tell what was heard from ``since`` on."""
+    def reckon(self, since: float, until: float, heard: Heard) -> None:
+        """Tell what was heard from ``since`` to ``until``: what all of them say in closing, in the same instant, is no speech."""
         due = speaks_until = math.inf
         for when in self.notes:
             if when < 0:
                 due, speaks_until = -when, math.inf
                 continue
-            if when >= since:
+            if since <= when < until:
                 heard.late.append(when - due)
                 heard.starved += max(0.0, when - speaks_until)
             speaks_until = (when if speaks_until == math.inf else max(speaks_until, when)) + PTIME
@@ -120,7 +120,7 @@ async def speak(num_channels: int, seconds: float) -> Outcome:
         nursery.cancel_scope.cancel()
     heard = Heard()
     for ear in ears:
-        ear.reckon(begin + TURN, heard)
+        ear.reckon(begin + TURN, end, heard)
     kept_waiting = None if waited is None or waited_now is None else (waited_now - waited) / seconds * 100
     costs = [(cpu - cpu_before) / _frames(ears, since, until) for (since, cpu_before), (until, cpu) in pairwise(stretches)]
     return Outcome(heard, min(costs) * 1e6, max(collections, default=0.0), kept_waiting)
