@@ -19,6 +19,7 @@ from ._instruments import Instrument as Instrument
 from ._listener import Direction as Direction
 from ._listener import Invitation as Invitation
 from ._listener import Listener as Listener
+from ._message_line import MessageLine as MessageLine
 from ._model import Capability as Capability
 from ._model import Model as Model
 from ._options import Injected as Injected

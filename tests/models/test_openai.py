@@ -286,6 +286,22 @@ class TestJam:
             await model.cancel()
             assert ours.sent == ["session.update", "conversation.item.create", "response.create", "response.cancel"]
 
+    async def test_a_frame_that_found_no_room_and_waited_counts_once(self) -> None:
+        ours, theirs = memory_websockets(Jammed)
+        assert isinstance(ours, Jammed)
+        async with open_openai_over(ours) as model:
+            theirs.send_nowait(says.session_created())
+            theirs.send_nowait(says.session_updated())
+            await model.start(says.MANUAL, PCM16_24K, PCM16_24K)
+            frame = Frame.silence(1_300, PCM16_24K)  # 54 ms; the server takes no utterance below 100 ms
+            ours.free = trio.Event()
+            with pytest.raises(trio.WouldBlock):
+                model.append_nowait(frame)
+            ours.free.set()
+            await model.append(frame)
+            await model.commit()
+        assert ours.sent == ["session.update", "input_audio_buffer.append"]
+
 
 # ---- over a real socket
 

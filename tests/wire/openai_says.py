@@ -40,8 +40,11 @@ def error(code: str | None = None, message: str = "no", *, answers: str | None =
     return event("error", error=about)
 
 
-def response_created(response_id: str = "resp_1") -> str:
-    return event("response.created", response={"object": "realtime.response", "id": response_id, "status": "in_progress", "output": []})
+def response_created(response_id: str = "resp_1", answers: dict[str, Any] | None = None) -> str:
+    """A response begins; ``answers`` is the request it answers, whose metadata the server then gives back."""
+    metadata = None if answers is None else answers["response"]["metadata"]
+    response = {"object": "realtime.response", "id": response_id, "status": "in_progress", "output": [], "metadata": metadata}
+    return event("response.created", response=response)
 
 
 def response_done(response_id: str = "resp_1", status: str = "completed", reason: str | None = None, **fields: Any) -> str:

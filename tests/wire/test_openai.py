@@ -246,6 +246,13 @@ def test_a_manual_turn_is_committed_and_then_answered() -> None:
     assert kinds(wire.commit()) == ["input_audio_buffer.commit", "response.create"]
 
 
+def test_a_frame_that_was_not_sent_after_all_is_not_committed() -> None:
+    wire, frame = ready(agent=says.MANUAL), Frame.silence(2_400, PCM16_24K)
+    wire.append(frame)
+    wire.not_appended(frame)
+    assert wire.commit() == []
+
+
 def test_what_is_too_short_for_the_server_is_not_committed() -> None:
     wire = ready(agent=says.MANUAL)
     wire.append(Frame.silence(2_399, PCM16_24K))
@@ -293,7 +300,7 @@ def test_an_image_is_shown_with_words() -> None:
 
 def test_instructions_for_one_answer_go_beside_those_of_the_agent() -> None:
     [create] = sent(ready(agent=Agent("Be kind.")).respond("Say hello."))
-    assert create["response"] == {"instructions": "Be kind.\n\nSay hello."}
+    assert create["response"] == {"instructions": "Be kind.\n\nSay hello.", "metadata": {"trioaudio": create["event_id"]}}
 
 
 # ---- what is received

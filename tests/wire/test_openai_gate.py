@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -24,7 +25,7 @@ def test_a_second_request_waits_for_the_end_of_the_first_answer() -> None:
     assert wire.owed() == []
     wire.receive_untrusted(says.response_done())
     [second] = sent(wire.owed())
-    assert second["response"] == {"instructions": "two"}
+    assert second["response"]["instructions"] == "two"
 
 
 def test_each_request_is_made_once_however_alike_they_are() -> None:
@@ -70,7 +71,7 @@ def test_a_request_that_met_the_servers_own_response_is_made_again_after_it() ->
     assert wire.owed() == []
     wire.receive_untrusted(says.response_done("resp_of_vad"))
     [again] = sent(wire.owed())
-    assert again["response"] == create["response"]
+    assert again["response"]["instructions"] == create["response"]["instructions"]
     assert again["event_id"] != create["event_id"]
 
 
@@ -121,7 +122,8 @@ def test_an_app_that_asks_without_listening_is_told() -> None:
 class Server:
     """Answers one at a time, refuses a second, and begins responses of its own; what it says takes a while to arrive."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, echoes: bool) -> None:
+        self.echoes = echoes
         self.active: str | None = None
         self.answered: list[str] = []
         self.refused = 0
@@ -135,13 +137,13 @@ class Server:
             self.arriving.append(says.error("conversation_already_has_active_response", answers=create["event_id"]))
         else:
             self.answered.append(create["response"]["instructions"])
-            self.begin()
+            self.begin(create if self.echoes else None)
 
-    def begin(self) -> None:
+    def begin(self, create: dict[str, Any] | None = None) -> None:
         if self.active is None:
             self._responses += 1
             self.active = f"resp_{self._responses}"
-            self.arriving.append(says.response_created(self.active))
+            self.arriving.append(says.response_created(self.active, create))
 
     def end(self) -> None:
         if self.active is not None:
@@ -149,9 +151,9 @@ class Server:
             self.active = None
 
 
-@given(st.lists(st.sampled_from(["ask", "send", "receive", "begin", "end"]), max_size=60))
-def test_however_messages_cross_every_request_is_answered_once(steps: list[str]) -> None:
-    wire, server, asked = ready(), Server(), 0
+@given(st.lists(st.sampled_from(["ask", "send", "receive", "begin", "end"]), max_size=60), st.booleans())
+def test_however_messages_cross_every_request_is_answered_once(steps: list[str], echoes: bool) -> None:
+    wire, server, asked = ready(), Server(echoes=echoes), 0
     leaving: deque[str] = deque()
 
     def send() -> None:
@@ -192,6 +194,19 @@ def test_it_is_known_whether_an_answer_was_asked_for() -> None:
     assert wire.receive_untrusted(says.response_created("resp_1")) == [ResponseCreated("resp_1", requested=True)]
     wire.receive_untrusted(says.response_done("resp_1"))
     assert wire.receive_untrusted(says.response_created("resp_2")) == [ResponseCreated("resp_2", requested=False)]
+
+
+def test_a_server_that_says_whose_response_it_is_is_believed() -> None:
+    wire = ready()
+    [first] = sent(wire.respond())
+    wire.receive_untrusted(says.response_created("resp_1", first))
+    wire.receive_untrusted(says.response_done("resp_1"))
+    [second] = sent(wire.respond())
+    assert wire.receive_untrusted(says.response_created("resp_of_vad")) == [ResponseCreated("resp_of_vad", requested=False)]
+    wire.receive_untrusted(says.error("conversation_already_has_active_response", answers=second["event_id"]))
+    wire.receive_untrusted(says.response_done("resp_of_vad"))
+    [again] = sent(wire.owed())
+    assert wire.receive_untrusted(says.response_created("resp_2", again)) == [ResponseCreated("resp_2", requested=True)]
 
 
 def test_an_answer_to_a_commit_was_not_asked_for_in_so_many_words() -> None:

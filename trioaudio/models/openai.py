@@ -1,8 +1,6 @@
 """OpenAI's realtime models, and every server that speaks their protocol.
 
-What is sent and what it means is `trioaudio.wire.openai`; here it meets a websocket. Messages that belong together are put in
-line in one step, and go at once as far as the socket takes them. What is left goes before whatever is sent next: so whoever
-receives never waits for room to send (law 6), and whoever is cancelled takes nothing out of the line (law 3).
+What is sent and what it means is `trioaudio.wire.openai`; here it meets a websocket, through a `trioaudio.abc.MessageLine`.
 """
 
 from __future__ import annotations
@@ -21,7 +19,7 @@ from .._errors import OptionError, RemoteProtocolError
 from .._limits import Limits
 from .._model_events import ModelEvent
 from .._secret import Secret
-from ..abc import Capability, Model, Option, WebSocket, model_plugin, open_socket, require_private
+from ..abc import Capability, MessageLine, Model, Option, WebSocket, model_plugin, open_socket, require_private
 from ..audio import AudioFormat, Frame
 from ..wire._openai_formats import FORMATS
 from ..wire.openai import OpenAIWire, SessionOptions
@@ -30,8 +28,6 @@ KEY = "OPENAI_API_KEY"
 URL = "wss://api.openai.com/v1"
 LONGEST_MESSAGE = 16 * 2**20
 """Characters of a message that comes in; the server may send items with all their audio."""
-NORMAL = 1000
-"""The code of a close frame that means that all is well."""
 
 _Header: TypeAlias = Literal["bearer", "api-key"]
 
@@ -109,7 +105,7 @@ async def open_openai_over(websocket: WebSocket, options: SessionOptions | None 
     try:
         yield model
     finally:
-        model._close()
+        model._line.close()
 
 
 def realtime_url(base_url: str, model: str) -> str:
@@ -152,13 +148,10 @@ class OpenAIModel(Model):
     capabilities: frozenset[Capability] = frozenset({"commit", "cancel", "truncate", "text", "respond", "tools"})
 
     def __init__(self, websocket: WebSocket, wire: OpenAIWire) -> None:
-        self._websocket, self.wire = websocket, wire
+        self.wire: OpenAIWire = wire
+        """What is known of the session; its ``counts`` tell what was skipped and swallowed."""
+        self._line = MessageLine(websocket)
         self._events: deque[ModelEvent] = deque()
-        self._line: deque[str] = deque()
-        self._flushing = self._closed = False
-
-    wire: OpenAIWire
-    """What is known of the session; its ``counts`` tell what was skipped and swallowed."""
 
     async def start(self, agent: Agent, input_format: AudioFormat, output_format: AudioFormat) -> None:
         """As `Model.start`; returns when the server has agreed to the configuration, formats and all.
@@ -169,7 +162,7 @@ class OpenAIModel(Model):
         """
         await self._read_while("connecting")
         with suppress(trio.BrokenResourceError):  # what is read next says why
-            await self._send(self.wire.session_update(agent, input_format, output_format))
+            await self._line.send(self.wire.session_update(agent, input_format, output_format))
         await self._read_while("configuring")
 
     async def _read_while(self, phase: str) -> None:
@@ -192,84 +185,45 @@ class OpenAIModel(Model):
 
     async def _read(self) -> None:
         try:
-            data = await self._websocket.receive()
-            self._events.extend(self.wire.receive_untrusted(data))
-        except trio.EndOfChannel:
-            raise self._ended() from None
+            self._events.extend(self.wire.receive_untrusted(await self._line.receive()))
         except RemoteProtocolError as exc:
             raise trio.BrokenResourceError(f"the server breaks the protocol: {exc}") from exc
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):  # the next one to receive is told
-            self._post(self.wire.owed())
-
-    def _ended(self) -> Exception:
-        code, reason = self._websocket.close_code, self._websocket.close_reason
-        if code in (None, NORMAL):
-            return trio.EndOfChannel()
-        return trio.BrokenResourceError(f"the server closed the connection: {code}{f' ({reason})' if reason else ''}")
+            self._line.post(self.wire.owed())
 
     async def append(self, frame: Frame) -> None:
         """As `Model.append`."""
-        await self._flush()
-        await self._websocket.send(self.wire.append(frame))
+        await self._line.send([self.wire.append(frame)])
 
     def append_nowait(self, frame: Frame) -> None:
         """As `Model.append_nowait`."""
-        self._post([])
-        if self._line:
-            raise trio.WouldBlock
-        self._websocket.send_nowait(self.wire.append(frame))
+        message = self.wire.append(frame)
+        try:
+            self._line.send_nowait(message)
+        except trio.WouldBlock:
+            self.wire.not_appended(frame)
+            raise
 
     async def commit(self) -> None:
         """As `Model.commit`."""
-        await self._send(self.wire.commit())
+        await self._line.send(self.wire.commit())
 
     async def cancel(self) -> None:
         """As `Model.cancel`."""
-        await self._send(self.wire.cancel())
+        await self._line.send(self.wire.cancel())
 
     async def truncate(self, item_id: str, heard: int) -> None:
         """As `Model.truncate`."""
-        await self._send(self.wire.truncate(item_id, heard))
+        await self._line.send(self.wire.truncate(item_id, heard))
 
     async def send_text(self, text: str) -> None:
         """As `Model.send_text`."""
-        await self._send(self.wire.send_text(text))
+        await self._line.send(self.wire.send_text(text))
 
     async def respond(self, instructions: str | None = None) -> None:
         """As `Model.respond`."""
-        await self._send(self.wire.respond(instructions))
+        await self._line.send(self.wire.respond(instructions))
 
     async def send_tool_result(self, call_id: str, output: str, *, error: bool = False) -> None:
         """As `Model.send_tool_result`; the protocol does not tell errors from results, so the output says it."""
-        await self._send(self.wire.tool_result(call_id, output))
-
-    async def _send(self, messages: list[str]) -> None:
-        self._post(messages)
-        await self._flush()
-
-    def _post(self, messages: list[str]) -> None:
-        """Put them in line, and send at once what the socket takes."""
-        if self._closed:
-            raise trio.ClosedResourceError("this model's block has ended")
-        self._line.extend(messages)
-        with suppress(trio.WouldBlock):
-            while self._line and not self._flushing:
-                self._websocket.send_nowait(self._line[0])
-                self._line.popleft()
-
-    async def _flush(self) -> None:
-        """Send what is in line, unless somebody does; who is cancelled leaves the rest where it is."""
-        await trio.lowlevel.checkpoint()
-        if self._flushing:
-            return
-        self._flushing = True
-        try:
-            while self._line:
-                await self._websocket.send(self._line[0])
-                self._line.popleft()
-        finally:
-            self._flushing = False
-
-    def _close(self) -> None:
-        self._closed = True
-        self._line.clear()
+        await self._line.send(self.wire.tool_result(call_id, output))

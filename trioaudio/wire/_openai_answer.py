@@ -23,10 +23,10 @@ from .._model_events import (
     TextDelta,
     TextDone,
 )
-from ..audio import AudioFormat, Frame
+from ..audio import PCM16_24K, AudioFormat, Frame
 from ._json import MAX_TEXT, Message, count, name_or_none, number_or_none, part, parts, text
 from ._openai_errors import error_untrusted
-from ._openai_gate import ResponseGate
+from ._openai_gate import ResponseGate, tag_untrusted
 from ._openai_ledger import AudioLedger, Cut
 from ._openai_memory import Remembered
 from ._openai_tools import CallReader
@@ -36,19 +36,23 @@ Status: TypeAlias = Literal["completed", "interrupted", "cancelled", "failed", "
 
 
 class AnswerReader:
-    """Reads the events of responses; audio is in ``format``, and ``gate`` is told what begins and ends."""
+    """Reads the events of responses; ``gate`` is told what begins and ends."""
 
-    def __init__(self, format: AudioFormat, gate: ResponseGate) -> None:
+    def __init__(self, gate: ResponseGate) -> None:
         self.late_audio = 0
         """Pieces of audio that came too late."""
-        self._format, self._gate = format, gate
-        self._ledger = AudioLedger(format.rate)
+        self._gate = gate
+        self.speak(PCM16_24K)
         self._silenced: Remembered[None] = Remembered()
         self._items: Remembered[str] = Remembered()
         self._words: Remembered[str] = Remembered()
         self._odd: Remembered[bytes] = Remembered()
         self._calls = CallReader()
         self._unnamed = 0
+
+    def speak(self, format: AudioFormat) -> None:
+        """All audio is in this format; said before there is any."""
+        self._format, self._ledger = format, AudioLedger(format.rate)
 
     def silence(self, response_id: str) -> bool:
         """What still comes of this response's audio goes nowhere; whether that is news."""
@@ -63,10 +67,11 @@ class AnswerReader:
     def response_created(self, message: Message) -> list[ModelEvent]:
         """A response begins; one that never ended ends with it."""
         replaced = self._gate.response_id if self._gate.state == "active" else None
-        response_id = name_or_none(part(message, "response"), "id") or self._a_name()
+        response = part(message, "response")
+        response_id = name_or_none(response, "id") or self._a_name()
         if response_id == replaced:
             return []
-        asked = self._gate.created(response_id)
+        asked = self._gate.created(response_id, tag_untrusted(response))
         ended: list[ModelEvent] = [ResponseDone(replaced, "incomplete")] if replaced is not None else []
         return [*ended, ResponseCreated(response_id, asked)]
 

@@ -11,6 +11,9 @@ What is asked for waits as *owed* until the gate is free. It also waits while th
 response which the server makes by itself has begun: a request in between would meet it. Should two cross all the same, the
 server refuses ours ("already active") and it is owed again; that may turn out after the other response has come and gone, so
 the last requests are remembered. Nothing that was asked for is forgotten, nor made twice.
+
+Whose response begins is known by a tag in its metadata, where the server gives it back; one that never has may not know how to,
+and there a response that begins while one is requested counts as that one.
 """
 
 from __future__ import annotations
@@ -20,13 +23,26 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from .._errors import LocalProtocolError
-from ._json import Message
+from ._json import Message, name_or_none, part
 from ._openai_errors import ALREADY_ACTIVE, MEANINGS, WireError
 
 MAX_OWED = 64
 """Requests that may wait; more is an app that asks without listening."""
 REMEMBERED = 8
 """Requests whose refusal may still arrive."""
+
+
+TAG = "trioaudio"
+"""Where in the metadata of a response stands which request it answers."""
+
+
+def tag_untrusted(response: Message) -> str | None:
+    """Which request a response answers, if it says so.
+
+    Raises:
+        RemoteProtocolError: the metadata is of the wrong type.
+    """
+    return name_or_none(part(response, "metadata"), TAG)
 
 
 class Request(NamedTuple):
@@ -38,16 +54,21 @@ class Request(NamedTuple):
 
 
 class ResponseGate:
-    """Lets one ``response.create`` through at a time; ``new_id`` makes ids for our messages."""
+    """Lets one ``response.create`` through at a time.
 
-    def __init__(self, new_id: Callable[[], str]) -> None:
-        self._new_id = new_id
+    Args:
+        new_id: makes ids for our messages.
+        correlates: requests are tagged.
+    """
+
+    def __init__(self, new_id: Callable[[], str], *, correlates: bool = True) -> None:
+        self._new_id, self._correlates = new_id, correlates
         self.state: Literal["free", "requested", "active"] = "free"
         self.response_id: str | None = None
         """The response that is being made; None too while it is not known."""
         self._owed: deque[Request] = deque()
         self._sent: deque[Request] = deque(maxlen=REMEMBERED)
-        self._listening = self._expecting = False
+        self._listening = self._expecting = self._tags_come_back = False
 
     @property
     def owed(self) -> int:
@@ -71,8 +92,9 @@ class ResponseGate:
         sent = self._owed.popleft()._replace(event_id=self._new_id())
         self._sent.append(sent)
         self.state = "requested"
-        parameters = {"response": sent.wanted} if sent.wanted else {}
-        return [{"type": "response.create", "event_id": sent.event_id, **parameters}]
+        tag = {"metadata": {TAG: sent.event_id}} if self._correlates else {}
+        parameters = {**sent.wanted, **tag}
+        return [{"type": "response.create", "event_id": sent.event_id, **({"response": parameters} if parameters else {})}]
 
     def speech_started(self) -> None:
         """The caller speaks: nobody else does now."""
@@ -86,11 +108,17 @@ class ResponseGate:
         """The server will not answer by itself after all, or is not known to."""
         self._listening = self._expecting = False
 
-    def created(self, response_id: str | None) -> bool:
-        """A response has begun, and one that never ended ends now; whether it is likely to be one that was asked for."""
-        asked = self.state == "requested" and self._sent[-1].asked
+    def created(self, response_id: str | None, tag: str | None = None) -> bool:
+        """A response has begun, and one that never ended ends now; whether it is, or is likely to be, one that was asked for."""
+        answered = self._answered_by(tag)
         self.state, self.response_id, self._expecting = "active", response_id, False
-        return asked
+        return answered is not None and answered.asked
+
+    def _answered_by(self, tag: str | None) -> Request | None:
+        if tag is not None:
+            self._tags_come_back = True
+            return next((sent for sent in self._sent if sent.event_id == tag), None)
+        return self._sent[-1] if self.state == "requested" and not self._tags_come_back else None
 
     def done(self, response_id: str | None) -> bool:
         """A response is over; whether it was the one at the gate."""

@@ -16,41 +16,28 @@ Source: OpenAI API reference, Realtime API (GA), and published captures of the l
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from .._agent import Agent
-from .._errors import FormatError, LocalProtocolError
-from .._model_events import (
-    InputCommitted,
-    InputSpeechStarted,
-    InputSpeechStopped,
-    InputTranscript,
-    InputTranscriptDelta,
-    ModelEvent,
-    RateLimitsUpdated,
-    ResponseCreated,
-    ResponseDone,
-    SessionCreated,
-    SessionError,
-)
+from .._errors import LocalProtocolError
+from .._model_events import ModelEvent, RateLimitsUpdated, ResponseCreated, ResponseDone, SessionCreated, SessionError
 from ..audio import PCM16_24K, AudioFormat, Frame
 from ._json import Message, name_or_none, number_or_none, object_untrusted, part, text, written
 from ._openai_answer import AnswerReader
+from ._openai_dialect import GA as GA
+from ._openai_dialect import Dialect as Dialect
 from ._openai_errors import WireError, error_untrusted
 from ._openai_gate import ResponseGate
-from ._openai_memory import Remembered
-from ._openai_names import BETA_NAMES, UNUSED_EVENTS
+from ._openai_input import InputReader
+from ._openai_names import UNUSED_EVENTS
 from ._openai_session import SessionOptions as SessionOptions
-from ._openai_session import expect_formats, session_object
+from ._openai_session import expect_formats
 from ._openai_usage import limits_untrusted
+from ._openai_writer import Writer
 
 Phase: TypeAlias = Literal["connecting", "created", "configuring", "ready", "refused"]
-
-SHORTEST_COMMIT_MS = 100
-"""The server takes no utterance that is shorter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,25 +56,25 @@ class WireCounts:
 
 
 class OpenAIWire:
-    """One connection's memory; ``options`` say how the session is to be."""
+    """One connection's memory; ``options`` say how the session is to be, ``dialect`` how the server speaks."""
 
-    def __init__(self, options: SessionOptions | None = None) -> None:
+    def __init__(self, options: SessionOptions | None = None, dialect: Dialect = GA) -> None:
         self.options: SessionOptions = options or SessionOptions()
+        self.dialect: Dialect = dialect
         self.phase: Phase = "connecting"
         self.refusal: WireError | None = None
         """Why the server does not want this session, in phase ``refused``."""
         self.session_id: str | None = None
         self.expires_at: float | None = None
         """When the server will end the session, in seconds of the epoch, if it says so."""
-        self._ids = itertools.count(1)
         self._agent = Agent()
-        self._gate = ResponseGate(self._new_id)
         self._input_format = self._output_format = PCM16_24K
-        self._answer = AnswerReader(PCM16_24K, self._gate)
+        self._writer = Writer()
+        self._gate = ResponseGate(self._writer.new_id, correlates=dialect.correlates)
+        self._answer = AnswerReader(self._gate)
+        self._input = InputReader(self._writer, self._answer, self._gate)
         self._update_id = ""
-        self._uncommitted = 0
-        self._stopped: Remembered[None] = Remembered()
-        self._commits = self._cancels_unborn = False
+        self._cancels_unborn = False
         self._unknown = self._races = self._needless = 0
 
     @property
@@ -112,13 +99,15 @@ class OpenAIWire:
         """
         if self.phase not in ("created", "ready"):
             raise LocalProtocolError(f"a session is configured once it has been created; this one is {self.phase}")
-        session = session_object(agent, input_format, output_format, self.options.overridden(agent.provider_options))
+        options = self.options.overridden(agent.provider_options)
+        session = self.dialect.session(agent, input_format, output_format, options)
         self._agent = agent
         if self.phase == "created":
             self._input_format, self._output_format = input_format, output_format
-            self._answer = AnswerReader(output_format, self._gate)
+            self._answer.speak(output_format)
             self.phase = "configuring"
-        self._update_id = self._new_id()
+        self._input.configure(agent, self._input_format, answered=options.answers)
+        self._update_id = self._writer.new_id()
         return [written({"type": "session.update", "event_id": self._update_id, "session": session})]
 
     def append(self, frame: Frame) -> str:
@@ -127,10 +116,11 @@ class OpenAIWire:
         Raises:
             FormatError: the frame is not in the input format.
         """
-        if frame.format != self._input_format:
-            raise FormatError(f"this session hears {self._input_format}, the frame is {frame.format}; convert it first (audio.Converter)")
-        self._uncommitted += frame.num_samples
-        return f'{{"type":"input_audio_buffer.append","event_id":"{self._new_id()}","audio":"{frame.base64}"}}'
+        return self._input.append(frame)
+
+    def not_appended(self, frame: Frame) -> None:
+        """The message of this frame was not sent after all; it will be made again, or never."""
+        self._input.not_appended(frame)
 
     def commit(self) -> list[str]:
         """The caller's utterance is complete: answer it. An utterance too short to be taken is not sent.
@@ -138,20 +128,11 @@ class OpenAIWire:
         Where the server detects turns, it may have taken the utterance itself in the same moment: it is answered once the
         server says that this commit had something to take.
         """
-        if self._uncommitted * 1000 < SHORTEST_COMMIT_MS * self._input_format.rate:
-            return self._spared()
-        self._uncommitted = 0
-        message = self._message("input_audio_buffer.commit")
-        if self._agent.turn_detection.mode == "manual":
-            self._gate.ask({}, asked=False)
-            return [message, *self.owed()]
-        self._commits = True
-        return [message]
+        return [*messages, *self.owed()] if (messages := self._input.commit()) else self._spared()
 
     def clear(self) -> list[str]:
         """Forget what was appended since the last utterance."""
-        self._uncommitted = 0
-        return [self._message("input_audio_buffer.clear")]
+        return self._input.clear()
 
     def respond(self, instructions: str | None = None) -> list[str]:
         """Let the model answer, now or when its turn comes; ``instructions`` are for this one answer, beside the agent's own.
@@ -177,7 +158,7 @@ class OpenAIWire:
         """What came of a call; nothing is sent for one that is unknown or has its result. Nothing is answered yet."""
         if not self._answer.answered(call_id):
             return self._spared()
-        return [self._message("conversation.item.create", item={"type": "function_call_output", "call_id": call_id, "output": output})]
+        return [self._writer.item({"type": "function_call_output", "call_id": call_id, "output": output})]
 
     def cancel(self) -> list[str]:
         """Stop the answer that is being made; nothing is sent if none is, or if it is being stopped already."""
@@ -186,8 +167,8 @@ class OpenAIWire:
             return self._spared()
         if response_id is None:
             self._cancels_unborn = True
-            return [self._message("response.cancel")]
-        return [self._message("response.cancel", response_id=response_id)] if self._answer.silence(response_id) else self._spared()
+            return [self._writer.message("response.cancel")]
+        return [self._writer.message("response.cancel", response_id=response_id)] if self._answer.silence(response_id) else self._spared()
 
     def truncate(self, item_id: str, heard: int) -> list[str]:
         """Of this item ``heard`` samples were heard and the rest never will be; what still comes of it goes nowhere.
@@ -199,20 +180,17 @@ class OpenAIWire:
         if not cuts:
             return self._spared()
         at = [{"content_index": cut.content_index, "audio_end_ms": cut.audio_ms} for cut in cuts]
-        return [self._message("conversation.item.truncate", item_id=item_id, **where) for where in at]
+        return [self._writer.message("conversation.item.truncate", item_id=item_id, **where) for where in at]
 
     def owed(self) -> list[str]:
         """What has become due to be sent by what was received; asked for after each `receive_untrusted`."""
-        return [written(message) for message in self._gate.release()]
+        return [written({**message, **self._parameters(message)}) for message in self._gate.release()]
+
+    def _parameters(self, create: Message) -> Message:
+        return {"response": self.dialect.response(create["response"])} if "response" in create else {}
 
     def _user_item(self, content: list[Message]) -> str:
-        return self._message("conversation.item.create", item={"type": "message", "role": "user", "content": content})
-
-    def _message(self, kind: str, **fields: object) -> str:
-        return written({"type": kind, "event_id": self._new_id(), **fields})
-
-    def _new_id(self) -> str:
-        return f"trioaudio_{next(self._ids)}"
+        return self._writer.item({"type": "message", "role": "user", "content": content})
 
     def _spared(self) -> list[str]:
         self._needless += 1
@@ -227,10 +205,11 @@ class OpenAIWire:
             RemoteProtocolError: it is no message of this protocol. The connection cannot be trusted any more.
         """
         message = object_untrusted(data)
-        kind = text(message, "type")
-        kind = BETA_NAMES.get(kind, kind)
+        kind = self.dialect.event_name(text(message, "type"))
         if kind in _ANSWERS:
             return _ANSWERS[kind](self._answer, message)
+        if kind in _INPUTS:
+            return _INPUTS[kind](self._input, message)
         if kind in _TAKERS:
             return _TAKERS[kind](self, message)
         self._unknown += kind not in UNUSED_EVENTS
@@ -258,7 +237,8 @@ class OpenAIWire:
         request = self._gate.refused(error)
         if request is None:
             self._gate.nothing_expected()
-        self._commits = self._commits and error.code != "input_audio_buffer_commit_empty"
+        if error.code == "input_audio_buffer_commit_empty":
+            self._input.nothing_to_commit()
         if self.phase == "connecting" or (self.phase == "configuring" and error.event_id in (None, self._update_id)):
             self.phase, self.refusal = "refused", error
         elif error.meaning == "race":
@@ -269,7 +249,7 @@ class OpenAIWire:
 
     def _failed(self) -> list[ModelEvent]:
         """An answer that was asked for and refused: whoever waits for it learns that it will not come."""
-        response_id = f"refused_{self._new_id()}"
+        response_id = f"refused_{self._writer.new_id()}"
         return [ResponseCreated(response_id, requested=True), ResponseDone(response_id, "failed")]
 
     def _response_created(self, message: Message) -> list[ModelEvent]:
@@ -278,40 +258,6 @@ class OpenAIWire:
             self._cancels_unborn = False
             self._answer.silence(self._gate.response_id)
         return events
-
-    def _speech_started(self, message: Message) -> list[ModelEvent]:
-        """The server stops its answer itself, if that was agreed; what it had sent before is late already."""
-        self._gate.speech_started()
-        if self._agent.turn_detection.interrupt and self._gate.response_id is not None:
-            self._answer.silence(self._gate.response_id)
-        return [InputSpeechStarted(number_or_none(message, "audio_start_ms"), name_or_none(message, "item_id"))]
-
-    def _speech_stopped(self, message: Message) -> list[ModelEvent]:
-        item_id = name_or_none(message, "item_id")
-        self._stopped[item_id or ""] = None
-        self._gate.speech_stopped(self.options.answers)
-        return [InputSpeechStopped(number_or_none(message, "audio_end_ms"), item_id)]
-
-    def _committed(self, message: Message) -> list[ModelEvent]:
-        item_id = name_or_none(message, "item_id")
-        if self._commits and item_id not in self._stopped:
-            self._commits = False
-            self._gate.speech_stopped(answered=False)
-            self._gate.ask({}, asked=False)
-        self._uncommitted = 0
-        return [InputCommitted(item_id)]
-
-    def _heard_words(self, message: Message) -> list[ModelEvent]:
-        return [InputTranscriptDelta(name_or_none(message, "item_id"), text(message, "delta", ""))]
-
-    def _heard_all_words(self, message: Message) -> list[ModelEvent]:
-        self._gate.nothing_expected()
-        return [InputTranscript(name_or_none(message, "item_id"), text(message, "transcript", ""))]
-
-    def _not_understood(self, message: Message) -> list[ModelEvent]:
-        self._gate.nothing_expected()
-        error = error_untrusted(message)
-        return [SessionError(error.code, f"what the caller said could not be written down: {error.message}")]
 
     def _limits(self, message: Message) -> list[ModelEvent]:
         return [RateLimitsUpdated(limits_untrusted(message))]
@@ -337,10 +283,13 @@ _TAKERS: dict[str, Callable[[OpenAIWire, Message], list[ModelEvent]]] = {
     "error": OpenAIWire._error,
     "rate_limits.updated": OpenAIWire._limits,
     "response.created": OpenAIWire._response_created,
-    "input_audio_buffer.speech_started": OpenAIWire._speech_started,
-    "input_audio_buffer.speech_stopped": OpenAIWire._speech_stopped,
-    "input_audio_buffer.committed": OpenAIWire._committed,
-    "conversation.item.input_audio_transcription.delta": OpenAIWire._heard_words,
-    "conversation.item.input_audio_transcription.completed": OpenAIWire._heard_all_words,
-    "conversation.item.input_audio_transcription.failed": OpenAIWire._not_understood,
+}
+
+_INPUTS: dict[str, Callable[[InputReader, Message], list[ModelEvent]]] = {
+    "input_audio_buffer.speech_started": InputReader.speech_started,
+    "input_audio_buffer.speech_stopped": InputReader.speech_stopped,
+    "input_audio_buffer.committed": InputReader.committed,
+    "conversation.item.input_audio_transcription.delta": InputReader.words,
+    "conversation.item.input_audio_transcription.completed": InputReader.all_words,
+    "conversation.item.input_audio_transcription.failed": InputReader.not_understood,
 }

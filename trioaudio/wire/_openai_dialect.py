@@ -1,0 +1,37 @@
+"""What servers that speak the OpenAI Realtime protocol do each in their own way: the seam for those that differ from OpenAI's."""
+
+from __future__ import annotations
+
+from .._agent import Agent
+from ..audio import AudioFormat
+from ._json import Message
+from ._openai_names import BETA_NAMES
+from ._openai_session import SessionOptions, session_object
+
+
+class Dialect:
+    """The protocol as OpenAI speaks it today; others override what they do differently."""
+
+    name: str = "openai"
+    correlates: bool = True
+    """Whether a ``response.create`` may have metadata, which the response then carries: so it is known whose response it is."""
+
+    def session(self, agent: Agent, input_format: AudioFormat, output_format: AudioFormat, options: SessionOptions) -> Message:
+        """The ``session`` of a ``session.update``.
+
+        Raises:
+            FormatError: the protocol does not know a format.
+        """
+        return session_object(agent, input_format, output_format, options)
+
+    def response(self, wanted: Message) -> Message:
+        """The parameters of a ``response.create``, which are given as OpenAI names them."""
+        return wanted
+
+    def event_name(self, kind: str) -> str:
+        """What OpenAI calls an event of this type."""
+        return BETA_NAMES.get(kind, kind)
+
+
+GA = Dialect()
+"""OpenAI's own."""
