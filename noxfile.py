@@ -22,7 +22,7 @@ nox.options.sessions = ["lint", "types", "tests", "docs", "plugin", "sdk", "cove
 ROOT = Path(__file__).parent
 PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
-EXTRAS = ("files", "vad", "demo", "telemetry")
+EXTRAS = ("files", "vad", "demo", "rest", "telemetry")
 CODE = ("trioaudio", "tests", "docs", "noxfile.py")
 
 STARTED = "_live,_live_in,_work"  # functions given to nursery.start, which flake8-async cannot tell

@@ -40,9 +40,11 @@ if TYPE_CHECKING:
     from ._errors import PluginError as PluginError
     from ._errors import ProtocolError as ProtocolError
     from ._errors import RemoteProtocolError as RemoteProtocolError
+    from ._errors import RestError as RestError
     from ._errors import SubscriberLagged as SubscriberLagged
     from ._errors import TrioAudioError as TrioAudioError
     from ._errors import TurnInterruptedError as TurnInterruptedError
+    from ._errors import UnansweredError as UnansweredError
     from ._events import AppEvent as AppEvent
     from ._events import Audio as Audio
     from ._events import AudioDropped as AudioDropped
@@ -143,8 +145,8 @@ else:  # hidden from type checkers, which would otherwise believe in any name
         "._errors": (
             "AudioFileError CapabilityError ControlOverflowError FormatError FrontDoorError InsecureConnectionError LocalProtocolError "
             "MissingExtraError "
-            "OptionError ParameterError PluginError ProtocolError RemoteProtocolError SubscriberLagged TrioAudioError "
-            "TurnInterruptedError"
+            "OptionError ParameterError PluginError ProtocolError RemoteProtocolError RestError SubscriberLagged TrioAudioError "
+            "TurnInterruptedError UnansweredError"
         ),
         "._events": (
             "AppEvent Audio AudioDropped Closed Commit Dtmf Event Fault Hangup Interrupt Mute SpeechStarted "

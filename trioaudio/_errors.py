@@ -74,6 +74,19 @@ class FrontDoorError(TrioAudioError):
     """The front door cannot be opened, or a route cannot be offered there; names the port, file or path and the remedy."""
 
 
+class RestError(TrioAudioError):
+    """A provider refused what its REST interface was asked for; has the HTTP ``status``, and the beginning of what it ``said``."""
+
+    def __init__(self, where: str, status: int, said: str) -> None:
+        super().__init__(f"{where}: refused with status {status}{f': {said}' if said else ''}")
+        self.status: int = status
+        self.said: str = said
+
+
+class UnansweredError(trio.BrokenResourceError):
+    """A provider's REST interface was asked and gave no answer: it may have been done, so it is not asked again by itself."""
+
+
 class TurnInterruptedError(trio.BrokenResourceError):
     """The turn was interrupted: what it still has to say must not be said.
 

@@ -32,6 +32,10 @@ from ._plugin import SourcePlugin as SourcePlugin
 from ._plugin import listener_plugin as listener_plugin
 from ._plugin import model_plugin as model_plugin
 from ._plugin import source_plugin as source_plugin
+from ._rest import Rest as Rest
+from ._rest import RestAnswer as RestAnswer
+from ._rest import basic as basic
+from ._rest import open_rest as open_rest
 from ._secret import require_private as require_private
 from ._socket import WebSocket as WebSocket
 from ._source import Buffering as Buffering
