@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ._errors import InsecureConnectionError as InsecureConnectionError
     from ._errors import LocalProtocolError as LocalProtocolError
     from ._errors import MissingExtraError as MissingExtraError
+    from ._errors import ModelRefused as ModelRefused
     from ._errors import OptionError as OptionError
     from ._errors import ParameterError as ParameterError
     from ._errors import PluginError as PluginError
@@ -66,6 +67,10 @@ if TYPE_CHECKING:
     from ._events import TurnPlayed as TurnPlayed
     from ._events import TurnResumed as TurnResumed
     from ._events import TurnStarted as TurnStarted
+    from ._history import Called as Called
+    from ._history import HistoryItem as HistoryItem
+    from ._history import Returned as Returned
+    from ._history import Said as Said
     from ._inbox import InboundAudio as InboundAudio
     from ._limits import Limits as Limits
     from ._limits import Timeouts as Timeouts
@@ -94,6 +99,7 @@ if TYPE_CHECKING:
     from ._model_events import ResponseInterrupted as ResponseInterrupted
     from ._model_events import SessionCreated as SessionCreated
     from ._model_events import SessionError as SessionError
+    from ._model_events import SessionExpiring as SessionExpiring
     from ._model_events import TextDelta as TextDelta
     from ._model_events import TextDone as TextDone
     from ._model_events import ToolCall as ToolCall
@@ -144,9 +150,8 @@ else:  # hidden from type checkers, which would otherwise believe in any name
         "._serving.end_reason": "END_REASONS EndReason Rejection",
         "._errors": (
             "AudioFileError CapabilityError ControlOverflowError FormatError FrontDoorError InsecureConnectionError LocalProtocolError "
-            "MissingExtraError "
-            "OptionError ParameterError PluginError ProtocolError RemoteProtocolError RestError SubscriberLagged TrioAudioError "
-            "TurnInterruptedError UnansweredError"
+            "MissingExtraError ModelRefused OptionError ParameterError PluginError ProtocolError RemoteProtocolError RestError "
+            "SubscriberLagged TrioAudioError TurnInterruptedError UnansweredError"
         ),
         "._events": (
             "AppEvent Audio AudioDropped Closed Commit Dtmf Event Fault Hangup Interrupt Mute SpeechStarted "
@@ -154,6 +159,7 @@ else:  # hidden from type checkers, which would otherwise believe in any name
         ),
         "._door.server": "OpenFrontDoor open_front_door",
         "._door.statistics": "FrontDoorStatistics",
+        "._history": "Called HistoryItem Returned Said",
         "._inbox": "InboundAudio",
         "._limits": "Limits Timeouts",
         "._log_lines": "JsonLines TextLines configure_logging",
@@ -161,7 +167,8 @@ else:  # hidden from type checkers, which would otherwise believe in any name
         "._model_events": (
             "AudioDelta AudioDone InputCommitted InputSpeechStarted InputSpeechStopped InputTranscript "
             "InputTranscriptDelta ItemTruncated ModelEvent OutputTranscript OutputTranscriptDelta ResponseCreated "
-            "RateLimit RateLimitsUpdated ResponseDone ResponseInterrupted SessionCreated SessionError TextDelta TextDone ToolCall Usage"
+            "RateLimit RateLimitsUpdated ResponseDone ResponseInterrupted SessionCreated SessionError SessionExpiring "
+            "TextDelta TextDone ToolCall Usage"
         ),
         "._options": "ConfiguredOption",
         "._outbound.pause": "Pause",

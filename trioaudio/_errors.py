@@ -103,6 +103,13 @@ class SubscriberLagged(TrioAudioError):  # noqa: N818 - the name says what happe
         self.missed = missed
 
 
+class ModelRefused(trio.BrokenResourceError):
+    """The provider will never take this: a bad key, an unknown model, no quota. Connecting again cannot help.
+
+    Plugins raise it when they open a model, or from `Model.start` and `Model.receive`; any other broken connection is worth another try.
+    """
+
+
 class ControlOverflowError(trio.BrokenResourceError):
     """More control events waited than the bound allows; the channel is broken rather than losing one (law 6)."""
 

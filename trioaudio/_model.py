@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import trio
 
 from ._agent import Agent
 from ._errors import CapabilityError
+from ._history import HistoryItem
 from ._model_events import ModelEvent
 from .audio import AudioFormat, Frame
 
-Capability: TypeAlias = Literal["commit", "cancel", "truncate", "text", "say", "respond", "tools"]
+Capability: TypeAlias = Literal["commit", "cancel", "truncate", "text", "say", "respond", "tools", "history", "resume"]
 """What a model may be able to do beyond listening and speaking: the method of the same name works.
 
 ``text`` means `Model.send_text`, ``tools`` that it calls the agent's tools and takes `Model.send_tool_result`; who can ``tools``
-can ``respond`` too.
+can ``respond`` too. ``history`` means `Model.seed`: it can be told of a conversation that it did not have itself.
 """
 
 
@@ -35,6 +37,20 @@ class Model(ABC):
     """Formats it can answer in, the best one first."""
     capabilities: frozenset[Capability] = frozenset()
     """What it can do beyond listening and speaking; the rest raises `CapabilityError`."""
+    resume_token: str | None = None
+    """What another connection can be given to go on where this one is, as the provider last said; None: nothing yet. It changes."""
+    resumes_while_open: bool = True
+    """Whether another connection may resume this one while this one is open; if not, this one is closed first."""
+
+    def resume(self, token: str) -> None:
+        """Let `start` go on where the connection was whose `resume_token` this is; called before it. Capability ``resume``.
+
+        A provider that does not know the token any more lets `start` fail; another connection then starts anew.
+
+        Raises:
+            CapabilityError: the model cannot.
+        """
+        raise self._cannot("resume")
 
     @abstractmethod
     async def start(self, agent: Agent, input_format: AudioFormat, output_format: AudioFormat) -> None:
@@ -43,8 +59,17 @@ class Model(ABC):
         Checkpoint: yes.
 
         Raises:
+            ModelRefused: the provider will never take this.
             trio.BrokenResourceError: the provider refused or the connection failed.
         """
+
+    async def seed(self, history: Sequence[HistoryItem]) -> None:
+        """Tell the model of a conversation that went before, as its own; it does not answer. Capability ``history``.
+
+        Called once, after `start` and before any audio. Calls are followed by what they returned; an item that the provider has no word
+        for may be put in another way, or left out. Checkpoint and errors as for `commit`.
+        """
+        raise self._cannot("history")
 
     @abstractmethod
     async def receive(self) -> ModelEvent:
@@ -53,8 +78,9 @@ class Model(ABC):
         Checkpoint: yes. On cancel: nothing is lost.
 
         Raises:
-            trio.EndOfChannel: the model ended the session.
-            trio.BrokenResourceError: the connection failed.
+            trio.EndOfChannel: the model ended the session, in order: the call is over.
+            ModelRefused: the provider will never take this again: no quota is left, say.
+            trio.BrokenResourceError: the connection failed, or the provider ended it for reasons of its own: another one can be made.
         """
 
     @abstractmethod
@@ -123,5 +149,5 @@ class Model(ABC):
         raise self._cannot("tools")
 
     def _cannot(self, capability: str) -> CapabilityError:
-        doing = "call tools" if capability == "tools" else capability
+        doing = {"tools": "call tools", "history": "be told of a conversation"}.get(capability, capability)
         return CapabilityError(f"the model {self.name!r} cannot {doing}; it declares {sorted(self.capabilities) or 'no capabilities'}")

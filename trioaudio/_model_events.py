@@ -37,6 +37,14 @@ class SessionError(ModelEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class SessionExpiring(ModelEvent):
+    """The provider will end this connection in so many seconds."""
+
+    name: ClassVar[str] = "session.expiring"
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class InputCommitted(ModelEvent):
     """The caller's utterance is complete and became an item of the conversation."""
 
@@ -217,9 +225,9 @@ class RateLimitsUpdated(ModelEvent):
 MODEL_EVENTS: dict[str, type[ModelEvent]] = {
     kind.name: kind
     for kind in (
-        SessionCreated, SessionError, InputCommitted, InputSpeechStarted, InputSpeechStopped, ResponseCreated, AudioDelta, AudioDone,
-        TextDelta, TextDone, InputTranscriptDelta, InputTranscript, OutputTranscriptDelta, OutputTranscript, ItemTruncated,
-        ResponseInterrupted, ResponseDone, ToolCall, RateLimitsUpdated,
+        SessionCreated, SessionError, SessionExpiring, InputCommitted, InputSpeechStarted, InputSpeechStopped, ResponseCreated,
+        AudioDelta, AudioDone, TextDelta, TextDone, InputTranscriptDelta, InputTranscript, OutputTranscriptDelta, OutputTranscript,
+        ItemTruncated, ResponseInterrupted, ResponseDone, ToolCall, RateLimitsUpdated,
     )
 }  # fmt: skip
 """Every event name of the vocabulary and its class."""

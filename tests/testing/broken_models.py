@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 import trio
 
-from trioaudio import Agent, AudioDelta, AudioDone, ModelEvent, ResponseCreated, SessionError, ToolCall
+from trioaudio import Agent, AudioDelta, AudioDone, HistoryItem, ModelEvent, ResponseCreated, SessionCreated, ToolCall
 from trioaudio.abc import Model
 from trioaudio.audio import PCM16_8K, AudioFormat, Frame
 from trioaudio.testing import Script
@@ -27,6 +27,9 @@ class Sound(Model):
 
     async def start(self, agent: Agent, input_format: AudioFormat, output_format: AudioFormat) -> None:
         await self.inner.start(agent, input_format, output_format)
+
+    async def seed(self, history: Sequence[HistoryItem]) -> None:
+        await self.inner.seed(history)
 
     async def receive(self) -> ModelEvent:
         return await self.inner.receive()
@@ -90,7 +93,7 @@ class ReceivesWithoutCheckpoint(Sound):
 
     def __init__(self, inner: Model, script: Script) -> None:
         super().__init__(inner, script)
-        self._ahead: deque[ModelEvent] = deque([SessionError("a", ""), SessionError("b", "")])
+        self._ahead: deque[ModelEvent] = deque([SessionCreated("a"), SessionCreated("b")])
 
     async def receive(self) -> ModelEvent:
         return self._ahead.popleft() if self._ahead else await super().receive()
@@ -245,6 +248,17 @@ class AnswersResultsAtOnce(Sound):
         self.script.emit(ResponseCreated("unasked"))
 
 
+class AnswersHistory(Sound):
+    async def seed(self, history: Sequence[HistoryItem]) -> None:
+        await super().seed(history)
+        self.script.emit(ResponseCreated("unasked"))
+
+
+class ResumesUndeclared(Sound):
+    def resume(self, token: str) -> None:
+        pass
+
+
 class CommitsForTenSeconds(Sound):
     async def commit(self) -> None:
         await super().commit()
@@ -311,6 +325,8 @@ BROKEN: tuple[tuple[Make, str], ...] = (
     (CutsShort, "answers come one after the other"),
     (CallsEmptyHanded, "tool call is whole"),
     (AnswersResultsAtOnce, "tool result arrives"),
+    (AnswersHistory, "history makes no answer"),
+    (ResumesUndeclared, "refuses what it does not declare"),
     (CommitsForTenSeconds, "session closes in time"),
     (AppendsForEver, "session closes although server stalls"),
     (LeavesATask, "leaves nothing behind"),

@@ -99,4 +99,4 @@ def test_parrot() -> None:
 
 def test_openai_against_its_emulator() -> None:
     report = check_model(openai)
-    assert report.not_checked == ["say makes an answer"]
+    assert set(report.not_checked) <= {"say makes an answer", "history makes no answer"}

@@ -55,6 +55,7 @@ def test_the_parrot_conforms() -> None:
         "answers come one after the other",
         "tool call is whole",
         "tool result arrives",
+        "history makes no answer",
         "session closes although server stalls",
     ]
 

@@ -31,7 +31,7 @@ from ._openai_faults import read_openai_faults as read_openai_faults
 from ._report import Finding as Finding
 from ._report import Report as Report
 from ._script import Answer as Answer
-from ._script import Called as Called
+from ._script import CalledTool as CalledTool
 from ._script import Script as Script
 from ._script import Step as Step
 from ._script import Told as Told

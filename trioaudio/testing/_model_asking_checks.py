@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-from .. import AudioDelta, AudioDone, ResponseCreated, ResponseDone, ToolCall
+from .. import AudioDelta, AudioDone, ResponseCreated, ResponseDone, SessionError, ToolCall
 from ..abc import Capability
 from ._kit import Kit, NotChecked, require, until
-from ._model_bench import PATIENCE, ModelBench
+from ._model_bench import HISTORY, PATIENCE, ModelBench
 from ._model_talk_checks import NAMED, STARTED
 from ._noise import frames_of
 
@@ -103,6 +103,20 @@ async def tool_result_arrives(bench: ModelBench) -> None:
         await trio.sleep(0.5)
     require(there, f"the server has {await bench.results()} of the result ({call_id!r}, 'seven')")
     require(_count(bench, ResponseCreated) == 1, "an answer began by itself after the result; respond() asks for it")
+
+
+@ASKING.check(after=STARTED)
+async def history_makes_no_answer(bench: ModelBench) -> None:
+    """`seed` tells of a conversation that went before: the model takes it, and does not answer."""
+    _require_capability(bench, "history")
+    async with bench.receiving():
+        await bench.model.seed(HISTORY)
+        await trio.sleep(0.5)
+    begun = [type(event).__name__ for event in bench.received if isinstance(event, ResponseCreated | AudioDelta)]
+    require(not begun, f"after seed() came {', '.join(begun)}; respond() asks for an answer")
+    refused = [event for event in bench.received if isinstance(event, SessionError)]
+    require(not refused, f"the server refused some of the history: {refused[:1]}")
+    require(bench.ended_by is None, f"after seed() receive() raised {bench.ended_by!r}")
 
 
 def _require_capability(bench: ModelBench, capability: Capability) -> None:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import trio
 
-from .. import Agent, AudioDelta, ModelEvent
+from .. import Agent, AudioDelta, Called, HistoryItem, ModelEvent, Returned, Said
 from ..abc import Capability, Model
 from ..audio import PTIME, AudioFormat, Frame
 from ._kit import do, until, verbs_missing
@@ -17,6 +17,16 @@ from ._noise import as_bytes, frames_of, joined, noise
 ModelPair: TypeAlias = tuple[Model, object]
 OpenModelPair: TypeAlias = Callable[[], AbstractAsyncContextManager[ModelPair]]
 
+HISTORY: tuple[HistoryItem, ...] = (
+    Said("agent", "Welcome."),
+    Said("caller", "Where is my parcel?"),
+    Called("call-of-before", "look_up", '{"key": "7"}'),
+    Returned("call-of-before", "in Berlin"),
+    Called("broken-call", "look_up", "{}"),
+    Returned("broken-call", "the tool failed", error=True),
+    Said("agent", "It is in Berlin."),
+)
+"""A conversation that another connection had."""
 PATIENCE = 5.0
 """Seconds a check waits for what must come."""
 ROUNDING = 0.05
@@ -129,6 +139,7 @@ class ModelBench:
     def commands(self) -> dict[Capability, Callable[[], Awaitable[object]]]:
         """What a session may ask of it beside audio."""
         return {
+            "history": lambda: self.model.seed(HISTORY),
             "commit": self.model.commit,
             "cancel": self.model.cancel,
             "truncate": lambda: self.model.truncate("no such item", 0),

@@ -10,7 +10,7 @@ from typing import get_args
 import trio
 
 from .. import AudioDelta, AudioDone, CapabilityError, ModelEvent, ResponseCreated, ResponseDone, Timeouts
-from ..abc import Capability
+from ..abc import Capability, Model
 from ..audio import AudioFormat, Frame
 from ._kit import Kit, NotChecked, require, require_checkpoint, until
 from ._model_bench import PATIENCE, ModelBench
@@ -76,6 +76,16 @@ async def refuses_what_it_does_not_declare(bench: ModelBench) -> None:
                 refused = True
             declared = capability in bench.model.capabilities
             require(refused != declared, f"it {'declares' if declared else 'does not declare'} {capability!r}, and {_did(refused)}")
+    if "resume" not in bench.model.capabilities:
+        require(_refuses_to_resume(bench.model), "it does not declare 'resume', and does not raise CapabilityError for it")
+
+
+def _refuses_to_resume(model: Model) -> bool:
+    try:
+        model.resume("a token")
+    except CapabilityError:
+        return True
+    return False
 
 
 def _did(refused: bool) -> str:

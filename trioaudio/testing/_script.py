@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 import trio
 
-from .. import Agent, ModelEvent, SessionError
+from .. import Agent, HistoryItem, ModelEvent, SessionError
 from ..abc import Capability, Model
 from ..audio import AudioFormat, Frame
 from ._scripted_model import ScriptedModel, ToolResult
@@ -23,22 +23,23 @@ Step: TypeAlias = Callable[[ScriptedModel], None]
 Answer: TypeAlias = Utterance | Step | Sequence["Utterance | Step"]
 """What a model does when the caller has spoken: an utterance, a step, or several of them one after the other."""
 
-ALL: frozenset[Capability] = frozenset({"commit", "cancel", "truncate", "text", "say", "respond", "tools"})
+ALL: frozenset[Capability] = frozenset({"commit", "cancel", "truncate", "text", "say", "respond", "tools", "history"})
 
-Verb: TypeAlias = Literal["start", "append", "commit", "cancel", "truncate", "text", "say", "respond", "tool_result"]
+Verb: TypeAlias = Literal["start", "seed", "resume", "append", "commit", "cancel", "truncate", "text", "say", "respond", "tool_result"]
 """What a model is told to do."""
 
-Called: TypeAlias = str | tuple[str, Mapping[str, object] | str] | tuple[str, Mapping[str, object] | str, str]
+CalledTool: TypeAlias = str | tuple[str, Mapping[str, object] | str] | tuple[str, Mapping[str, object] | str, str]
 """A call of a tool: its name; or with it arguments, as a mapping or as (perhaps bad) JSON text; or with these an id for the call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Something a scripted model was told, and when (Trio clock, seconds)."""
+    """Something a scripted model was told, when (Trio clock, seconds), and on which connection, the first being 1."""
 
     time: float
     verb: Verb
     value: object = None
+    connection: int = 1
 
 
 class Script:
@@ -62,8 +63,10 @@ class Script:
         late_deltas: pieces of audio that still come after an answer has been cancelled.
         transcripts: what the caller says, one for each utterance.
         formats: what it hears and speaks, the best first; its answers are converted if need be.
-        capabilities: what it can do beyond listening and speaking.
+        capabilities: what it can do beyond listening and speaking; all but ``resume`` unless told otherwise.
         starts_after: seconds until its session exists; ``inf`` for never.
+        start_errors: why it does not start, one for each connection; None: it does.
+        resumes_while_open: whether a connection may be resumed that is still open; if not, such a one does not start.
     """
 
     def __init__(
@@ -78,6 +81,8 @@ class Script:
         formats: Sequence[AudioFormat] = (STAMPED,),
         capabilities: frozenset[Capability] = ALL,
         starts_after: float = 0.0,
+        start_errors: Iterable[Exception | None] = (),
+        resumes_while_open: bool = True,
     ) -> None:
         self._answers, self._transcripts = list(answers), list(transcripts)
         self._greets, self._responses, self._calls = greets, itertools.count(1), itertools.count(1)
@@ -88,6 +93,8 @@ class Script:
         self.formats: tuple[AudioFormat, ...] = tuple(formats)
         self.capabilities: frozenset[Capability] = capabilities
         self.starts_after: float = starts_after
+        self.resumes_while_open: bool = resumes_while_open
+        self._start_errors = list(start_errors)
         self.connections: list[ScriptedModel] = []
         """Every connection that was opened, the last one last."""
         self.told: list[Told] = []
@@ -100,8 +107,12 @@ class Script:
     @asynccontextmanager
     async def _opened(self) -> AsyncGenerator[Model, None]:
         await trio.lowlevel.checkpoint()
-        self.connections.append(ScriptedModel(self))
-        yield self.connections[-1]
+        connection = ScriptedModel(self, len(self.connections) + 1)
+        self.connections.append(connection)
+        try:
+            yield connection
+        finally:
+            connection.closed_at = trio.current_time()
 
     # ---- what a test asks it
 
@@ -128,7 +139,7 @@ class Script:
     @property
     def truncations(self) -> list[tuple[str, int]]:
         """What it was told that had been heard: item and samples."""
-        return [told.value for told in self.told if isinstance(told.value, tuple)]
+        return [told.value for told in self.told if told.verb == "truncate" and isinstance(told.value, tuple)]
 
     @property
     def texts(self) -> list[str]:
@@ -144,6 +155,11 @@ class Script:
     def results(self) -> list[ToolResult]:
         """What it was told of the tools it had called."""
         return [told.value for told in self.told if isinstance(told.value, ToolResult)]
+
+    @property
+    def seeds(self) -> list[list[HistoryItem]]:
+        """The conversations it was told of, one for each time."""
+        return [told.value for told in self.told if told.verb == "seed" and isinstance(told.value, list)]
 
     @property
     def requests(self) -> list[object]:
@@ -207,6 +223,10 @@ class Script:
         greets, self._greets = self._greets, False
         return self.next_answer() if greets else ()
 
+    def next_start_error(self) -> Exception | None:
+        """Why the connection does not start that is started now."""
+        return self._start_errors.pop(0) if self._start_errors else None
+
     def next_call_id(self) -> str:
         """A name for the call of a tool that comes now."""
         return f"call-{next(self._calls)}"
@@ -219,12 +239,12 @@ class Script:
         """What the caller has just said."""
         return self._transcripts.pop(0) if self._transcripts else None
 
-    def note(self, verb: Verb, value: object = None) -> None:
-        """Write down what it was told."""
-        self.told.append(Told(trio.current_time(), verb, value))
+    def note(self, verb: Verb, value: object = None, connection: int | None = None) -> None:
+        """Write down what it was told, on the connection opened last unless told otherwise."""
+        self.told.append(Told(trio.current_time(), verb, value, len(self.connections) if connection is None else connection))
 
 
-def calls(*tools: Called, saying: Utterance | None = None) -> Step:
+def calls(*tools: CalledTool, saying: Utterance | None = None) -> Step:
     """A step: one answer in which the model calls tools, all at once, after it has begun to say something or without a word.
 
     ``calls("hang_up")``, ``calls(("look_up", {"key": "7"}), ("look_up", {"key": "8"}), saying=say(1.0, "a moment"))``.

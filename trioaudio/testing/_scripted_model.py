@@ -17,6 +17,7 @@ from .. import (
     AudioDelta,
     AudioDone,
     CapabilityError,
+    HistoryItem,
     InputCommitted,
     InputSpeechStarted,
     InputSpeechStopped,
@@ -35,7 +36,7 @@ from ..audio import AudioFormat, Converter, Frame
 from ._stamps import Utterance
 
 if TYPE_CHECKING:
-    from ._script import Script, Step
+    from ._script import Script, Step, Verb
 
 MODEL_PHASE = 3e-6
 """Seconds: on a virtual clock a model's timers fall just after everybody else's, so that no two are due in one instant."""
@@ -66,7 +67,14 @@ class ScriptedModel(Model):
 
     name: str = "script"
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, number: int = 1) -> None:
+        self.number: int = number
+        """The script's first connection is 1."""
+        self.closed_at: float | None = None
+        """When its block ended (Trio clock, seconds)."""
+        self.resume_token: str | None = None
+        self.resumes_while_open: bool = script.resumes_while_open
+        self._resumed: str | None = None
         self.input_formats: tuple[AudioFormat, ...] = script.formats
         self.output_formats: tuple[AudioFormat, ...] = script.formats
         self.capabilities: frozenset[Capability] = script.capabilities
@@ -90,11 +98,31 @@ class ScriptedModel(Model):
     # ---- as a model
 
     async def start(self, agent: Agent, input_format: AudioFormat, output_format: AudioFormat) -> None:
-        self._script.note("start", agent)
+        self._note("start", agent)
         self._input_format, self._output_format = input_format, output_format
         await self._take_time(self._script.starts_after)
+        if (error := self._script.next_start_error() or self._cannot_resume()) is not None:
+            self.finish(error)
+            raise error
+        self.resume_token = f"token-{self.number}" if "resume" in self.capabilities else None
         self.emit(SessionCreated(f"session-{len(self._script.connections)}"))
         self.perform(self._script.greeting())
+
+    def resume(self, token: str) -> None:
+        if "resume" not in self.capabilities:
+            raise self._cannot("resume")
+        self._note("resume", token)
+        self._resumed = token
+
+    def _cannot_resume(self) -> Exception | None:
+        others = [each for each in self._script.connections if each is not self and each.closed_at is None]
+        if self._resumed is None or self.resumes_while_open or not others:
+            return None
+        return trio.BrokenResourceError("the connection that is to be resumed is still open")
+
+    async def seed(self, history: Sequence[HistoryItem]) -> None:
+        await self._obey("history")
+        self._note("seed", list(history))
 
     async def receive(self) -> ModelEvent:
         await trio.lowlevel.checkpoint()
@@ -112,27 +140,27 @@ class ScriptedModel(Model):
         self._check_connected()
         if self._stalled_until > trio.current_time():
             raise trio.WouldBlock
-        self._script.note("append", frame)
+        self._note("append", frame)
         self._hear(frame)
 
     async def append(self, frame: Frame) -> None:
         await self._take_time()
-        self._script.note("append", frame)
+        self._note("append", frame)
         self._hear(frame)
 
     async def commit(self) -> None:
         await self._obey("commit")
-        self._script.note("commit")
+        self._note("commit")
         self._utterance_ends()
 
     async def cancel(self) -> None:
         await self._obey("cancel")
-        self._script.note("cancel")
+        self._note("cancel")
         self._stop("cancelled", self._script.late_deltas)
 
     async def truncate(self, item_id: str, heard: int) -> None:
         await self._obey("truncate")
-        self._script.note("truncate", (item_id, heard))
+        self._note("truncate", (item_id, heard))
         sent = self._sent.pop(item_id, None)
         if sent is None or not 0 <= heard <= sent:
             what = "is unknown, or was truncated before" if sent is None else f"has {sent} samples, not {heard}"
@@ -142,22 +170,22 @@ class ScriptedModel(Model):
 
     async def send_text(self, text: str) -> None:
         await self._obey("text")
-        self._script.note("text", text)
+        self._note("text", text)
         self._answer_request()
 
     async def say(self, text: str) -> None:
         await self._obey("say")
-        self._script.note("say", text)
+        self._note("say", text)
         self._answer_request()
 
     async def respond(self, instructions: str | None = None) -> None:
         await self._obey("respond")
-        self._script.note("respond", instructions)
+        self._note("respond", instructions)
         self._answer_request()
 
     async def send_tool_result(self, call_id: str, output: str, *, error: bool = False) -> None:
         await self._obey("tools")
-        self._script.note("tool_result", ToolResult(call_id, output, error))
+        self._note("tool_result", ToolResult(call_id, output, error))
 
     # ---- as the script says
 
@@ -291,6 +319,9 @@ class ScriptedModel(Model):
         self.perform(self._script.next_answer())
 
     # ---- being told
+
+    def _note(self, verb: Verb, value: object = None) -> None:
+        self._script.note(verb, value, self.number)
 
     async def _obey(self, capability: Capability) -> None:
         if capability not in self.capabilities:
