@@ -1,0 +1,238 @@
+"""A call on a carrier's media websocket, without I/O: what to send, what it means that was received, and what was truly played.
+
+Carriers differ in words, not in what they say: a `PhoneDialect` has the words, `PhoneWire` the meaning. A stream moves along this
+table; whatever else comes is refused (`RemoteProtocolError`), or counted and skipped if it does no harm:
+
+    connecting --connected--> connecting --start--> started --stop--> stopped
+                                                    started --media, key, mark--> started
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from .._errors import FormatError, LocalProtocolError, RemoteProtocolError
+from .._events import KEYS, Dtmf
+from ..audio import AudioFormat, Frame
+from ._phone_ears import PhoneEars
+from ._phone_messages import Connected as Connected
+from ._phone_messages import KeyPressed as KeyPressed
+from ._phone_messages import Malformed as Malformed
+from ._phone_messages import MarkReturned as MarkReturned
+from ._phone_messages import Media as Media
+from ._phone_messages import PhoneDialect as PhoneDialect
+from ._phone_messages import PhoneMessage as PhoneMessage
+from ._phone_messages import Started as Started
+from ._phone_messages import Stopped as Stopped
+from ._phone_messages import Unknown as Unknown
+from ._phone_messages import Wire as Wire
+from ._phone_mouth import PhoneMouth
+from ._phone_mouth import PhonePlayed as PhonePlayed
+
+Phase: TypeAlias = Literal["connecting", "started", "stopped"]
+PhoneItem: TypeAlias = Frame | Dtmf | PhonePlayed
+"""What comes of a message: audio, a key, a position."""
+
+INVALID, UNSUPPORTED, VIOLATION, POLICY = 1007, 1003, 1002, 1008
+"""Close codes of RFC 6455 section 7.4.1: for a far end that is told why it is not understood."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneCounts:
+    """What one call's carrier did that nobody else sees."""
+
+    unknown: int
+    """Messages of kinds that are not known here."""
+    malformed: int
+    """Messages without what they must have, and audio that is none; the caller is silent for its time."""
+    repeated: int
+    """A start or a stop after the first."""
+    stale_marks: int
+    """Marks of before a clear, or that nobody had sent."""
+    other_tracks: int
+    """Pieces of audio of a track that is not listened to."""
+    jumps: int
+    """Timestamps that cannot be."""
+    filled: int
+    """Samples of silence that were filled in."""
+    unsent: int
+    """Frames that were not sent, since a stream that goes one way takes none."""
+
+
+class PhoneWire:
+    """One stream's memory. Times are seconds of whatever clock the caller uses, passed in as ``now``.
+
+    Args:
+        dialect: the carrier's words.
+        one_way: the carrier takes nothing: nothing is sent, ever.
+        track: the one that is listened to.
+    """
+
+    def __init__(self, dialect: PhoneDialect, *, one_way: bool = False, track: str = "inbound") -> None:
+        self.dialect: PhoneDialect = dialect
+        self.one_way: bool = one_way
+        self.phase: Phase = "connecting"
+        self.start: Started | None = None
+        """What the carrier said of the call, once it has started."""
+        self.close_code: int = VIOLATION
+        """Why the far end is not understood, after `RemoteProtocolError`."""
+        self._track = track
+        self._ears: PhoneEars | None = None
+        self._mouth: PhoneMouth | None = None
+        self._owed: list[Wire] = []
+        self._unknown = self._malformed = self._repeated = self._other_tracks = self._unsent = 0
+
+    @property
+    def format(self) -> AudioFormat:
+        """Of the audio, both ways.
+
+        Raises:
+            LocalProtocolError: the stream has not started.
+        """
+        return self._started_ears().format
+
+    @property
+    def counts(self) -> PhoneCounts:
+        """So far."""
+        return PhoneCounts(
+            unknown=self._unknown,
+            malformed=self._malformed,
+            repeated=self._repeated,
+            stale_marks=0 if self._mouth is None else self._mouth.stale,
+            other_tracks=self._other_tracks,
+            jumps=0 if self._ears is None else self._ears.jumps,
+            filled=0 if self._ears is None else self._ears.filled,
+            unsent=self._unsent,
+        )
+
+    @property
+    def generation(self) -> int:
+        """How often the carrier was told to forget."""
+        return 0 if self._mouth is None else self._mouth.generation
+
+    @property
+    def round_trip(self) -> float | None:
+        """Seconds from a mark on an empty queue to its return; a guess until one has returned; None before the start."""
+        return None if self._mouth is None else self._mouth.round_trip
+
+    # ---- in
+
+    def receive_untrusted(self, data: str | bytes, now: float) -> list[PhoneItem]:
+        """What a message means, in order; `owed` has what it makes us say.
+
+        Raises:
+            RemoteProtocolError: this is not the protocol; `close_code` says in which way.
+        """
+        try:
+            message = self.dialect.read_untrusted(data)
+        except RemoteProtocolError:
+            self.close_code = UNSUPPORTED if isinstance(data, bytes) else INVALID
+            raise
+        return self.take(message, now)
+
+    def take(self, message: PhoneMessage, now: float) -> list[PhoneItem]:
+        """The same for a message that has been read."""
+        match message:
+            case Media():
+                return self._media(message, now)
+            case MarkReturned():
+                self._check_stream(message.stream)
+                assert self._mouth is not None
+                return [*self._mouth.returned(message.name, now)]
+            case Started():
+                self._started(message, now)
+            case Stopped():
+                self._check_stream(message.stream)
+                self._repeated += self.phase == "stopped"
+                self.phase = "stopped"
+            case KeyPressed():
+                self._check_stream(message.stream)
+                if message.digit in KEYS:
+                    return [Dtmf(message.digit)]
+                self._malformed += 1
+            case Malformed():
+                self._malformed += 1
+            case Unknown():
+                self._unknown += 1
+        return []
+
+    def owed(self) -> list[Wire]:
+        """Messages to send because of what was received; asking takes them."""
+        owed, self._owed = self._owed, []
+        return owed if self._mouth is None or self.one_way else [*owed, *self._mouth.owed()]
+
+    def _started(self, message: Started, now: float) -> None:
+        if self.phase != "connecting":
+            self._repeated += 1
+            return
+        try:
+            format = self.dialect.format_of(message)
+        except RemoteProtocolError:
+            self.close_code = UNSUPPORTED
+            raise
+        self.phase, self.start = "started", message
+        self._ears, self._mouth = PhoneEars(format), PhoneMouth(self.dialect, message.stream, format.rate, now)
+        if not self.one_way:
+            self._owed.append(self._mouth.probe(now))
+
+    def _media(self, message: Media, now: float) -> list[PhoneItem]:
+        self._check_stream(message.stream)
+        assert self._ears is not None
+        if message.track != self._track or self.phase == "stopped":
+            self._other_tracks += message.track != self._track
+            return []
+        try:
+            return [*self._ears.hear(message.audio, message.timestamp, now)]
+        except FormatError:
+            self._malformed += 1
+            return []
+
+    def _check_stream(self, stream: str) -> None:
+        if self.start is None:
+            self.close_code = VIOLATION
+            raise RemoteProtocolError("the carrier sent something before it had said that the stream starts")
+        if stream and stream != self.start.stream:
+            self.close_code = POLICY
+            raise RemoteProtocolError("the carrier sent something of another stream")
+
+    @property
+    def due(self) -> float:
+        """When `lull` should be asked, unless media comes before."""
+        return self._ears.due if self._ears is not None and self.phase == "started" else float("inf")
+
+    def lull(self, now: float) -> Frame | None:
+        """The silence of a line on which nothing comes, if it is time for some."""
+        return self._ears.lull(now) if self._ears is not None and now >= self.due else None
+
+    # ---- out
+
+    def play(self, frame: Frame, now: float) -> list[Wire]:
+        """Let the caller hear a frame; the messages to send.
+
+        Raises:
+            LocalProtocolError: the stream has not started.
+            FormatError: the frame is not in `format`.
+        """
+        if frame.format != self.format:
+            raise FormatError(f"this stream plays {self.format}, the frame is {frame.format}; convert it first (audio.Converter)")
+        if self.one_way:
+            self._unsent += 1
+            return []
+        assert self._mouth is not None
+        return self._mouth.play(frame, now)
+
+    def clear(self, now: float) -> list[Wire]:
+        """Let the carrier forget what it has not played; the messages to send. Its figure comes as a final `PhonePlayed`.
+
+        Raises:
+            LocalProtocolError: the stream has not started.
+        """
+        self._started_ears()
+        assert self._mouth is not None
+        return [] if self.one_way else self._mouth.clear(now)
+
+    def _started_ears(self) -> PhoneEars:
+        if self._ears is None:
+            raise LocalProtocolError("nothing can be said or heard before the carrier has said that the stream starts")
+        return self._ears
