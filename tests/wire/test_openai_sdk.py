@@ -19,7 +19,7 @@ from wire.openai_says import ready
 from trioaudio import Agent, TurnDetection
 from trioaudio.audio import ALAW_8K, MULAW_8K, PCM16_24K, AudioFormat, Frame
 from trioaudio.wire.openai import OpenAIWire, SessionOptions
-from trioaudio.wire.openai_server import OpenAICall, OpenAIQuestion, OpenAIReply
+from trioaudio.wire.openai_server import OpenAICall, OpenAIQuestion, OpenAIReply, parrot
 
 pydantic = pytest.importorskip("pydantic", minversion="2.12", reason="the dependency group sdk is not installed")
 realtime = pytest.importorskip("openai.types.realtime", reason="the dependency group sdk is not installed")
@@ -186,6 +186,21 @@ def test_every_event_of_tools_text_and_items_is_understood() -> None:
     events += emulated.say("input_audio_buffer.clear")
     assert len(calls) == 2
     understood(events)
+
+
+def test_every_event_of_silence_failures_and_memory_is_understood() -> None:
+    replies = iter([OpenAIReply("Hm.", fails="rate_limit_exceeded"), OpenAIReply("Hm.", incomplete="max_output_tokens")])
+    emulated = Emulated(lambda question: next(replies, None) or parrot(question), transcribed="fails", lasts=100.0)
+    input = {"turn_detection": {"type": "server_vad", "idle_timeout_ms": 5_000}, "transcription": {"model": "whisper-1"}}
+    events = emulated.open(audio={"input": input}).hear(speech())
+    events += emulated.wait(8.0)
+    events += [*emulated.hear(speech()), *emulated.wait(5.0)]
+    for item in emulated.server.conversation.items:
+        events += emulated.say("conversation.item.retrieve", item_id=item["id"])
+    seen = {event["type"] for event in understood(events)}
+    assert "input_audio_buffer.timeout_triggered" in seen
+    assert "conversation.item.input_audio_transcription.failed" in seen
+    assert {event["response"]["status"] for event in events if event["type"] == "response.done"} == {"failed", "incomplete", "completed"}
 
 
 def test_every_error_is_understood() -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ..audio import AudioFormat, Frame
 from ..audio._tape import Tape
 from ._json import Message
-from ._openai_server_fields import MisuseError
+from ._openai_server_checks import MisuseError
 from ._openai_server_session import silence_ms
 
 LONGEST = 600.0

@@ -6,19 +6,24 @@ decides what time is. A response that is stopped closes what it has open, from t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ..audio import AudioFormat, Frame
 from ._json import Message
 from ._openai_server_items import Conversation
+from ._openai_server_outbox import Outbox
 from ._openai_server_reply import OpenAICall, OpenAIReply
 
 
 @dataclass(frozen=True, slots=True)
 class ResponsePlan:
-    """Everything that is known of a response when it begins; waits are ``1 / speed`` of what is heard."""
+    """Everything that is known of a response when it begins; waits are ``1 / speed`` of what is heard.
+
+    ``spoken``: its words are spoken by somebody else, who is waited for.
+    """
 
     response_id: str
     reply: OpenAIReply
@@ -31,9 +36,14 @@ class ResponsePlan:
     max_output_tokens: int | str
     speed: float
     delta_ms: int
+    burst_ms: int
+    spoken: bool
 
 
-_LIMITS = (("requests", 1_000), ("tokens", 50_000))
+_LIMITS = [
+    {"name": name, "limit": limit, "remaining": limit - 1, "reset_seconds": 0.06}
+    for name, limit in (("requests", 1_000), ("tokens", 50_000))
+]
 
 
 @dataclass(slots=True)
@@ -48,16 +58,33 @@ class _Open:
 
 
 class ResponseMaker:
-    """Makes one response; ``say`` sends an event, ``new_id`` makes ids of a kind."""
+    """Makes one response."""
 
-    def __init__(self, plan: ResponsePlan, conversation: Conversation, say: Callable[..., None], new_id: Callable[[str], str]) -> None:
+    def __init__(self, plan: ResponsePlan, conversation: Conversation, outbox: Outbox) -> None:
         self.plan: ResponsePlan = plan
         self.sounding: bool = False
         """Whether audio of it was sent."""
-        self._conversation, self._say, self._new_id = conversation, say, new_id
+        self.seconds: float = 0.0
+        """How much audio of it was sent."""
+        self._conversation, self._outbox = conversation, outbox
+        self._audio: Frame | None = None if plan.spoken else plan.reply.audio or Frame.silence(0, plan.format)
         self._output: list[Message] = []
         self._open: _Open | None = None
         self._steps = self._all()
+
+    @property
+    def waits_for_voice(self) -> bool:
+        """Whether its words have not been spoken yet."""
+        return self._audio is None
+
+    def voice(self, audio: Frame) -> None:
+        """Its words have been spoken."""
+        self._audio = audio
+
+    def silence(self, code: str) -> None:
+        """Its words cannot be spoken: it fails with this code."""
+        self._audio = Frame.silence(0, self.plan.format)
+        self.plan = replace(self.plan, reply=replace(self.plan.reply, fails=code))
 
     def step(self) -> float | None:
         """Say what is next; how many seconds to wait then, or None when it is over."""
@@ -73,13 +100,25 @@ class ResponseMaker:
     # ---- from the outside in
 
     def _all(self) -> Generator[float, None, None]:
-        self._say("response.created", response=self._response("in_progress", None))
+        self._outbox.say("response.created", response=self._response("in_progress", None))
         yield 0.0
         if self.plan.reply.text or self.plan.reply.audio:
             yield from self._message()
         for call in self.plan.reply.calls:
             yield from self._call(call)
-        self._done("completed", None)
+        if (code := self.plan.reply.fails) is not None:
+            self.fail(code)
+        elif (reason := self.plan.reply.incomplete) is not None:
+            self._done("incomplete", {"type": "incomplete", "reason": reason})
+        else:
+            self._done("completed", None)
+
+    def fail(self, code: str) -> None:
+        """It cannot be made."""
+        if self._open is not None:
+            self._close("incomplete")
+        error = {"type": "server_error", "code": code, "message": "The response failed, as it was told to."}
+        self._done("failed", {"type": "failed", "error": error})
 
     def _message(self) -> Iterator[float]:
         self._begin({"type": "message", "role": "assistant", "content": []})
@@ -88,27 +127,41 @@ class ResponseMaker:
         self._opened.has_part = True
         yield 0.0
         yield from (self._spoken() if self.plan.modality == "audio" else self._written())
-        self._close("completed")
+        self._close("incomplete" if self.plan.reply.incomplete or self.plan.reply.fails else "completed")
 
     def _spoken(self) -> Iterator[float]:
-        audio = self.plan.reply.audio or Frame.silence(0, self.plan.format)
-        pieces = audio.split(self.plan.format.rate * self.plan.delta_ms // 1000)
-        words = _shares(self.plan.reply.text, max(1, len(pieces)))
-        for index, some in enumerate(words):
+        while self._audio is None:
+            yield math.inf
+        pieces = self._audio.split(max(1, self.plan.format.rate * self.plan.delta_ms // 1000))
+        held = 0.0
+        for index, some in enumerate(_shares(self.plan.reply.text, max(1, len(pieces)))):
             if some:
                 self._opened.words += some
                 self._say_of_item("response.output_audio_transcript.delta", content_index=0, delta=some)
             if index < len(pieces):
                 self._sound(pieces[index])
-                yield pieces[index].duration / self.plan.speed
+                held += pieces[index].duration
+                if held * 1000 >= self.plan.burst_ms:
+                    yield held / self.plan.speed
+                    held = 0.0
 
     def _sound(self, piece: Frame) -> None:
-        self._opened.num_samples += piece.num_samples
-        self._say_of_item("response.output_audio.delta", content_index=0, delta=piece.base64)
+        opened = self._opened
+        opened.num_samples += piece.num_samples
+        self.seconds += piece.duration
+        self._outbox.sound(
+            {
+                "response_id": self.plan.response_id,
+                "item_id": opened.item["id"],
+                "output_index": opened.index,
+                "content_index": 0,
+            },
+            piece.base64,
+        )
         self.sounding = True
-        if self.plan.in_conversation:
-            sent = self._opened.num_samples * 1000 // self.plan.format.rate
-            self._conversation[self._opened.item["id"]].sent_ms[0] = sent
+        if self.plan.in_conversation and opened.item["id"] in self._conversation:
+            sent = opened.num_samples * 1000 // self.plan.format.rate
+            self._conversation[opened.item["id"]].sent_ms[0] = sent
 
     def _written(self) -> Iterator[float]:
         for some in _shares(self.plan.reply.text, 4):
@@ -118,7 +171,7 @@ class ResponseMaker:
                 yield 0.02 / self.plan.speed
 
     def _call(self, call: OpenAICall) -> Iterator[float]:
-        call_id = self._new_id("call")
+        call_id = self._outbox.new_id("call")
         self._begin({"type": "function_call", "name": call.name, "call_id": call_id, "arguments": ""})
         yield 0.0
         for some in filter(None, _shares(call.arguments, 2)):
@@ -135,12 +188,12 @@ class ResponseMaker:
         return self._open
 
     def _begin(self, item: Message) -> None:
-        item = {"id": self._new_id("item"), "object": "realtime.item", "status": "in_progress", **item}
+        item = {"id": self._outbox.new_id("item"), "object": "realtime.item", "status": "in_progress", **item}
         self._open = _Open(item, len(self._output))
-        self._say("response.output_item.added", response_id=self.plan.response_id, output_index=self._open.index, item=dict(item))
+        self._outbox.say("response.output_item.added", response_id=self.plan.response_id, output_index=self._open.index, item=dict(item))
         if self.plan.in_conversation:
             previous = self._conversation.add(item)
-            self._say("conversation.item.added", previous_item_id=previous, item=dict(item))
+            self._outbox.say("conversation.item.added", previous_item_id=previous, item=dict(item))
 
     def _close(self, status: str) -> None:
         """Say that everything of the open item is done, from the inside out."""
@@ -151,8 +204,10 @@ class ResponseMaker:
             self._close_part(opened)
         opened.item["status"] = status
         if self.plan.in_conversation:
-            self._say("conversation.item.done", previous_item_id=None, item=dict(opened.item))
-        self._say("response.output_item.done", response_id=self.plan.response_id, output_index=opened.index, item=dict(opened.item))
+            self._outbox.say("conversation.item.done", previous_item_id=None, item=dict(opened.item))
+        self._outbox.say("response.output_item.done", response_id=self.plan.response_id, output_index=opened.index, item=dict(opened.item))
+        if self._audio is not None and opened.num_samples and self.plan.in_conversation:
+            self._conversation.keep(opened.item["id"], self._audio.cut(0, opened.num_samples))
         self._output.append(dict(opened.item))
         self._open = None
 
@@ -175,17 +230,13 @@ class ResponseMaker:
 
     def _say_of_item(self, kind: str, **fields: object) -> None:
         opened = self._opened
-        self._say(kind, response_id=self.plan.response_id, item_id=opened.item["id"], output_index=opened.index, **fields)
+        self._outbox.say(kind, response_id=self.plan.response_id, item_id=opened.item["id"], output_index=opened.index, **fields)
 
     # ---- the response itself
 
     def _done(self, status: str, details: Message | None) -> None:
-        self._say("response.done", response=self._response(status, details, usage=self._usage()))
-        limits = [
-            {"name": name, "limit": limit, "remaining": limit - 1, "reset_seconds": 0.06}
-            for name, limit in (("requests", 1_000), ("tokens", 50_000))
-        ]
-        self._say("rate_limits.updated", rate_limits=limits)
+        self._outbox.say("response.done", response=self._response(status, details, usage=self._usage()))
+        self._outbox.say("rate_limits.updated", rate_limits=_LIMITS)
 
     def _response(self, status: str, details: Message | None, usage: Message | None = None) -> Message:
         return {
@@ -205,7 +256,7 @@ class ResponseMaker:
     def _usage(self) -> Message:
         """About what the live service would count: a token is four letters, or 50 ms of speech."""
         said = self.plan.reply
-        words, sound = len(said.text) // 4 + 1, round((said.audio.duration if said.audio else 0) * 20)
+        words, sound = len(said.text) // 4 + 1, round(self.seconds * 20)
         return {
             "total_tokens": words + sound + 10,
             "input_tokens": 10,

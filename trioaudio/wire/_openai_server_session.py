@@ -1,42 +1,12 @@
-"""How an OpenAI Realtime server behaves, and its session object: what it is by default, and what an update makes of it."""
+"""The session object of an OpenAI Realtime server: what it is by default, and what an update makes of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from ..audio import ALAW_8K, MULAW_8K, PCM16_24K, AudioFormat
 from ._json import Message
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenAIServerOptions:
-    """How the server behaves.
-
-    Args:
-        keys: API keys it accepts; None accepts any.
-        models: models it has; None has all.
-        speed: how many times faster than it sounds an answer is sent; ``math.inf`` for at once.
-        delta_ms: length of a piece of audio, in milliseconds.
-        transcribed: when the caller's words are known: before, amid or after the answer.
-        lasts: how long a session may last, in seconds.
-        slips: a piece of audio that was under way still slips out after the caller has interrupted.
-        omit: events it never sends, as compatible servers do.
-        beta_names: it uses the names of the beta.
-        extras: it sends fields and events that no document knows.
-    """
-
-    keys: frozenset[str] | None = None
-    models: frozenset[str] | None = None
-    speed: float = 10.0
-    delta_ms: int = 100
-    transcribed: Literal["before", "amid", "after"] = "before"
-    lasts: float = 3_600.0
-    slips: bool = False
-    omit: frozenset[str] = field(default_factory=frozenset)
-    beta_names: bool = False
-    extras: bool = False
-
+from ._openai_server_checks import MisuseError
 
 _FORMATS = {"audio/pcm": PCM16_24K, "audio/pcmu": MULAW_8K, "audio/pcma": ALAW_8K}
 _PCM: Message = {"type": "audio/pcm", "rate": 24_000}
@@ -97,15 +67,47 @@ def _filled(fields: Message) -> Message:
     return {**fields, "turn_detection": {**(_SEMANTIC_VAD if detection["type"] == "semantic_vad" else _SERVER_VAD), **detection}}
 
 
+class ServerSession:
+    """A session as it is now, and what follows from it."""
+
+    def __init__(self, fields: Message) -> None:
+        self.fields: Message = fields
+        self.voice_is_fixed: bool = False
+        """It has spoken: its voice stays."""
+
+    def update(self, update: Message) -> bool:
+        """Change what is present; whether what is heard is to be understood in another way from now on.
+
+        Raises:
+            MisuseError: it cannot be changed any more.
+        """
+        before, after = self.fields, updated_session(self.fields, update)
+        if self.voice_is_fixed and before["audio"]["output"]["voice"] != after["audio"]["output"]["voice"]:
+            words = "Cannot update a conversation's voice if assistant audio is present."
+            raise MisuseError("cannot_update_voice", words, "session.audio.output.voice")
+        self.fields = after
+        return any(before["audio"]["input"][name] != after["audio"]["input"][name] for name in ("format", "turn_detection"))
+
+    @property
+    def input_format(self) -> AudioFormat:
+        """What the caller's audio is in."""
+        return format_of(self.fields, "input")
+
+    @property
+    def turn_detection(self) -> dict[str, Any] | None:
+        """How turns are detected; None: by the client's commits."""
+        detection: dict[str, Any] | None = self.fields["audio"]["input"]["turn_detection"]
+        return detection
+
+    @property
+    def transcribes(self) -> bool:
+        """Whether the caller's words are to be written down."""
+        return self.fields["audio"]["input"]["transcription"] is not None
+
+
 def format_of(session: Message, direction: str) -> AudioFormat:
     """The audio format of a direction, ``"input"`` or ``"output"``."""
     return _FORMATS[session["audio"][direction]["format"]["type"]]
-
-
-def turn_detection(session: Message) -> dict[str, Any] | None:
-    """How turns are detected; None: by the client's commits."""
-    detection: dict[str, Any] | None = session["audio"]["input"]["turn_detection"]
-    return detection
 
 
 def silence_ms(detection: Message) -> float:
