@@ -24,6 +24,7 @@ from trioaudio import (
     Tool,
     ToolCall,
     ToolCalled,
+    ToolCancelled,
     ToolReturned,
     from_asyncio,
     tool,
@@ -218,6 +219,36 @@ async def test_an_answer_whose_end_is_never_told_is_over_when_the_next_begins() 
         script.emit(ResponseDone("s"))
         await trio.sleep(5)
     assert script.requests == [None, None]
+
+
+@virtual
+async def test_a_call_that_the_model_takes_back_is_cancelled_and_answered_by_nothing() -> None:
+    script = Script(pause=None)
+    async with open_call(script, Agent(tools=[slowly])) as (_, session):
+        with session.subscribe(ToolReturned) as returned:
+            script.emit(ResponseCreated("r"))
+            script.emit(ToolCall("a", "slowly", '{"seconds": 30}', "r"))
+            script.emit(ResponseDone("r"))
+            await trio.sleep(1)
+            script.emit(ToolCancelled("a"))
+            back = await anext(aiter(returned))
+        await trio.sleep(50)
+    assert (back.call_id, back.failed, back.seconds) == ("a", True, pytest.approx(1, abs=0.01))
+    assert (script.results, script.requests) == ([], [])
+
+
+@virtual
+async def test_of_two_calls_the_one_that_is_not_taken_back_is_answered() -> None:
+    script = Script(pause=None)
+    async with open_call(script, Agent(tools=[slowly])):
+        script.emit(ResponseCreated("r"))
+        for call_id, seconds in (("a", 30), ("b", 2)):
+            script.emit(ToolCall(call_id, "slowly", f'{{"seconds": {seconds}}}', "r"))
+        script.emit(ToolCancelled("nobody knows it"))
+        script.emit(ToolCancelled("a"))
+        script.emit(ResponseDone("r"))
+        await trio.sleep(50)
+    assert (script.results, script.requests) == ([ToolResult("b", "2 s")], [None])
 
 
 @virtual

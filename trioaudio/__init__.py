@@ -103,6 +103,7 @@ if TYPE_CHECKING:
     from ._model_events import TextDelta as TextDelta
     from ._model_events import TextDone as TextDone
     from ._model_events import ToolCall as ToolCall
+    from ._model_events import ToolCancelled as ToolCancelled
     from ._model_events import Usage as Usage
     from ._options import ConfiguredOption as ConfiguredOption
     from ._outbound.pause import Pause as Pause
@@ -168,7 +169,7 @@ else:  # hidden from type checkers, which would otherwise believe in any name
             "AudioDelta AudioDone InputCommitted InputSpeechStarted InputSpeechStopped InputTranscript "
             "InputTranscriptDelta ItemTruncated ModelEvent OutputTranscript OutputTranscriptDelta ResponseCreated "
             "RateLimit RateLimitsUpdated ResponseDone ResponseInterrupted SessionCreated SessionError SessionExpiring "
-            "TextDelta TextDone ToolCall Usage"
+            "TextDelta TextDone ToolCall ToolCancelled Usage"
         ),
         "._options": "ConfiguredOption",
         "._outbound.pause": "Pause",

@@ -205,6 +205,14 @@ class ToolCall(ModelEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCancelled(ModelEvent):
+    """The model takes back a call that it made: nobody waits for its result any more, for the caller has gone on."""
+
+    name: ClassVar[str] = "tool.cancelled"
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class RateLimit:
     """What is left of one of the provider's limits, such as ``tokens``, and when it is whole again, in seconds."""
 
@@ -227,7 +235,7 @@ MODEL_EVENTS: dict[str, type[ModelEvent]] = {
     for kind in (
         SessionCreated, SessionError, SessionExpiring, InputCommitted, InputSpeechStarted, InputSpeechStopped, ResponseCreated,
         AudioDelta, AudioDone, TextDelta, TextDone, InputTranscriptDelta, InputTranscript, OutputTranscriptDelta, OutputTranscript,
-        ItemTruncated, ResponseInterrupted, ResponseDone, ToolCall, RateLimitsUpdated,
+        ItemTruncated, ResponseInterrupted, ResponseDone, ToolCall, ToolCancelled, RateLimitsUpdated,
     )
 }  # fmt: skip
 """Every event name of the vocabulary and its class."""

@@ -56,6 +56,7 @@ from .._model_events import (
     ResponseDone,
     ResponseInterrupted,
     ToolCall,
+    ToolCancelled,
 )
 from .._outbound.pause import Pause
 from .._outbound.settlement import Interruption
@@ -436,6 +437,8 @@ class Session(Emitter):
                 self._response_begun(event)
             case ToolCall():
                 self._toolbox.take(event, self._answers.current)
+            case ToolCancelled(call_id=call_id):
+                self._toolbox.take_back(call_id)
             case ResponseInterrupted() | ResponseDone():
                 self._response_over(event)
             case InputTranscript(item_id=item_id, text=text):
@@ -508,10 +511,10 @@ class Session(Emitter):
     def _tell_result(self, call_id: str, output: str, failed: bool) -> None:
         self._errands.tell(partial(self._model.send_tool_result, call_id, output, error=failed))
 
-    def _ask_reply(self, response_id: str | None) -> None:
-        """Let the model go on after its tools; an answer that hung up and said something is the goodbye already."""
+    def _ask_reply(self, response_id: str | None, told: bool) -> None:
+        """Let the model go on after its tools, if it was told of any; an answer that hung up and said something is the goodbye already."""
         self._answers.changed.unpark_all()
-        if not (self._leaving.is_set() and self._answers.has_sounded(response_id)):
+        if told and not (self._leaving.is_set() and self._answers.has_sounded(response_id)):
             self._errands.request(self._model.respond)
 
     # ---- the end, once all has been heard

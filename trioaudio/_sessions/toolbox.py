@@ -33,27 +33,32 @@ log = logging.getLogger("trioaudio.session")
 REMEMBERED = 1024
 """Ids of calls remembered, so that none is made twice."""
 
+TAKEN_BACK = "the model has taken the call back"
+"""What a call returned whose result nobody wants any more."""
+
 Call: TypeAlias = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
     """What a toolbox needs of its session: to run a call in a task, to make what a tool is given that wants to know who calls it,
-    to let the model know of a result (and whether it is an error), to let it go on after an answer's calls, and to emit."""
+    to let the model know of a result (and whether it is an error), to let it go on after an answer's calls if it was told of any
+    result, and to emit."""
 
     start_call: Callable[[Call, str], None]
     context_for: Callable[[str, str | None], Supplied]
     tell_result: Callable[[str, str, bool], None]
-    ask_reply: Callable[[str | None], None]
+    ask_reply: Callable[[str | None, bool], None]
     emit: Callable[[Event], object]
 
 
 class _Batch:
-    """An answer, its calls that are under way, and whether it is over."""
+    """An answer, its calls that are under way, whether it is over, and whether the model was told of any result."""
 
     def __init__(self, response_id: str | None, *, over: bool) -> None:
         self.response_id, self.over = response_id, over
-        self.running: set[str] = set()
+        self.running: dict[str, tuple[ToolCall, float]] = {}  # with the time of each
+        self.told = False
 
 
 class Toolbox:
@@ -87,7 +92,7 @@ class Toolbox:
             return
         self._remember(call.call_id)
         batch = self._batch_of(call, current)
-        batch.running.add(call.call_id)
+        batch.running[call.call_id] = call, trio.current_time()
         self._desk.start_call(partial(self._run, call, batch), f"tool {call.tool}")
 
     def _batch_of(self, call: ToolCall, current: str | None) -> _Batch:
@@ -119,11 +124,25 @@ class Toolbox:
     def _settle(self, batch: _Batch) -> None:
         if batch.over and not batch.running:
             self._batches = {key: other for key, other in self._batches.items() if other is not batch}
-            self._desk.ask_reply(batch.response_id)
+            self._desk.ask_reply(batch.response_id, batch.told)
+
+    def take_back(self, call_id: str) -> None:
+        """The model wants a call's result no more: what it runs is cancelled, and the model is told nothing."""
+        batch = next((batch for batch in self._batches.values() if call_id in batch.running), None)
+        if batch is None:
+            return
+        call, since = batch.running.pop(call_id)
+        if call_id in self._running:
+            self._running[call_id].cancel(TAKEN_BACK)
+            self._desk.emit(ToolReturned(call_id, call.tool, TAKEN_BACK, True, trio.current_time() - since))
+        self._settle(batch)
 
     # ---- one call
 
     async def _run(self, call: ToolCall, batch: _Batch) -> None:
+        if call.call_id not in batch.running:
+            await trio.lowlevel.checkpoint()
+            return
         with trio.CancelScope() as scope:
             if self._stopped:
                 scope.cancel("the session has ended")
@@ -136,11 +155,12 @@ class Toolbox:
     async def _carry_out(self, call: ToolCall, batch: _Batch) -> None:
         began = trio.current_time()
         output, failed = await self._outcome(call, batch.response_id)
-        if self._stopped:
+        if self._stopped or call.call_id not in batch.running:
             return
+        batch.told = True
         self._desk.tell_result(call.call_id, output, failed)
         self._desk.emit(ToolReturned(call.call_id, call.tool, output, failed, trio.current_time() - began))
-        batch.running.discard(call.call_id)
+        del batch.running[call.call_id]
         self._settle(batch)
 
     async def _outcome(self, call: ToolCall, response_id: str | None) -> tuple[str, bool]:
