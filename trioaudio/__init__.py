@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from ._asyncio_bridge import from_asyncio as from_asyncio
     from ._barge_in import BargeIn as BargeIn
     from ._channel import Channel as Channel
-    from ._channel import open_channel as open_channel
-    from ._channel import start_channel as start_channel
     from ._config import Config as Config
     from ._config import load_config as load_config
     from ._door.admin import AdminPort as AdminPort
@@ -105,6 +103,8 @@ if TYPE_CHECKING:
     from ._model_events import ToolCall as ToolCall
     from ._model_events import ToolCancelled as ToolCancelled
     from ._model_events import Usage as Usage
+    from ._open_channel import open_channel as open_channel
+    from ._open_channel import start_channel as start_channel
     from ._options import ConfiguredOption as ConfiguredOption
     from ._outbound.pause import Pause as Pause
     from ._outbound.settlement import Interruption as Interruption
@@ -145,7 +145,8 @@ else:  # hidden from type checkers, which would otherwise believe in any name
         "._barge_in": "BargeIn",
         "._serving.call": "Call",
         "._sessions.call_context": "CallContext",
-        "._channel": "Channel open_channel start_channel",
+        "._channel": "Channel",
+        "._open_channel": "open_channel start_channel",
         "._serving.choice": "Choice",
         "._config": "Config load_config",
         "._serving.end_reason": "END_REASONS EndReason Rejection",

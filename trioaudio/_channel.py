@@ -1,36 +1,31 @@
-"""A channel: one live two-way audio connection with a far party, and the one nursery in which all its tasks live."""
+"""A channel: one live two-way audio connection with a far party."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING
 
 import trio
 
-from ._block import Block
-from ._call_log import log_closed, log_opened
+from ._channel_life import Life, closed_error
 from ._dispatch import Dispatcher
-from ._emitter import Emitter, Listeners
+from ._emitter import Emitter
 from ._errors import SubscriberLagged
-from ._events import CHANNEL_EVENTS, KEYS, Closed, Event, Fault, Hangup
+from ._events import CHANNEL_EVENTS, KEYS, Fault
 from ._hearing import Hearing
 from ._inbox import InboundAudio
 from ._instruments import Instrument, Instruments
 from ._limits import Limits, Timeouts
 from ._outbound.pause import Pause
-from ._outbound.playback import Playback
 from ._outbound.playout import Playout
-from ._outbound.settlement import Interruption, Settlement
+from ._outbound.settlement import Interruption
 from ._outbound.turn import Turn, as_frame
-from ._plugins import open_source
 from ._receipts import ChannelStatistics, CloseReason
 from ._recording import Recording
-from .abc import Played, Source
+from ._virtual_time import time_is_virtual
+from .abc import Source
 from .audio import AudioFormat, Frame
 
 if TYPE_CHECKING:
@@ -52,13 +47,7 @@ class Channel(Emitter):
         self._instruments = Instruments([*recording, *instruments], self._instrument_failed)
         self._hearing = Hearing(source, limits, self._dispatch, self._instruments)
         self._playout = Playout(source, limits, timeouts, self._dispatch.emit, self._instruments)
-        self._playback = Playback(source, self._playout)
-        self._block = Block("the channel")
-        self._service = trio.CancelScope(shield=True)  # the body ends first, its servants after it
-        self._listening = trio.CancelScope()
-        self._closing, self._spoken, self._done = trio.Event(), trio.Event(), trio.Event()
-        self._reason: CloseReason | None = None
-        self._control_events = 0
+        self._life = Life(source, timeouts, self._dispatch, self._hearing, self._playout, self.recording)
         self._transferred = False
         self._call: object = None  # the call that it belongs to, where one is served
         self._on_coupled: Callable[[object], None] = lambda session: None  # whoever serves the call wants to know its sessions
@@ -132,7 +121,7 @@ class Channel(Emitter):
             trio.WouldBlock: `Limits.outbound` is reached.
         """
         frame = as_frame(audio, self.output_format)
-        if not self._playout.has_room():
+        if not self._playout.room.is_left():
             raise trio.WouldBlock
         if frame.num_samples:
             self._playout.implicit_turn().send_nowait(frame)
@@ -140,7 +129,7 @@ class Channel(Emitter):
     @property
     def current_turn(self) -> Turn | None:
         """The turn that is being heard, or will be heard next; None while nothing is being said."""
-        return self._playout.current_turn()
+        return self._playout.lineup.oldest
 
     def interrupt(self) -> Interruption:
         """Stop speaking, now.
@@ -150,7 +139,7 @@ class Channel(Emitter):
         played; the final figure follows as `TurnInterrupted` and as ``await interruption.settled()``. Works the same long
         after generation has finished. Falsy when nothing was unheard, so a repeat is.
         """
-        return self._playout.interrupt()
+        return self._playout.interruptions.interrupt()
 
     def pause(self, *, resume_after: float) -> Pause:
         """Stop speaking, now, but so that it can be taken back.
@@ -167,7 +156,7 @@ class Channel(Emitter):
         """
         if not resume_after >= 0:
             raise ValueError(f"resume_after={resume_after} s is negative; give the seconds after which it goes on by itself, or inf")
-        return self._playout.pause(resume_after)
+        return self._playout.pauses.pause(resume_after)
 
     async def background(self, sound: str | PathLike[str] | Frame | None, *, gain: float = 0.0) -> None:
         """Let something sound under the agent, and while it is silent: the noise of an office, say. It begins anew when it is over.
@@ -186,18 +175,18 @@ class Channel(Emitter):
             AudioFileError, MissingExtraError: the file cannot be read.
             FormatError: the frame is not in the output format.
         """
-        self._playout.check_background()
+        self._playout.backdrop.check()
         read = partial(_looped, sound, self.output_format, gain)
         loop = read() if time_is_virtual() or sound is None else await trio.to_thread.run_sync(read)
         await trio.lowlevel.checkpoint()
-        self._playout.set_background(loop)
+        self._playout.backdrop.set(loop)
 
     async def wait_played(self) -> None:
         """Wait until all audio accepted before this call has been heard or lost.
 
         Ends on an interruption, a hang-up and a close too, and never waits for a turn to end. Checkpoint: yes.
         """
-        await self._playout.wait_played(self._playout.live_turns())
+        await self._playout.positions.wait_played(list(self._playout.lineup))
 
     async def wait_heard(self) -> None:
         """As `wait_played`, and wait for the far end's own word that it has been heard, if it is one that reports.
@@ -206,7 +195,7 @@ class Channel(Emitter):
         Checkpoint: yes.
         """
         await self.wait_played()
-        await self._playout.wait_acknowledged()
+        await self._playout.positions.wait_acknowledged()
 
     # ---- the far party
 
@@ -237,7 +226,7 @@ class Channel(Emitter):
 
     def _check_open(self) -> None:
         if self._reason is not None:
-            raise _closed_error(self._reason)
+            raise closed_error(self._reason)
 
     # ---- the end
 
@@ -247,7 +236,7 @@ class Channel(Emitter):
         Plain ``def``: the goodbye is said by the channel's own tasks. Does not cancel the body of the block. Closing twice is
         the same as once.
         """
-        self._close(CloseReason("closed"))
+        self._life.close(CloseReason("closed"))
 
     async def aclose(self) -> None:
         """`close`, and wait until all of it is done; at most `Timeouts.close`. Checkpoint: yes."""
@@ -259,8 +248,8 @@ class Channel(Emitter):
 
         What has not been heard, or is not known to have been, within `Timeouts.hang_up` is lost. Checkpoint: yes.
         """
-        self._playout.go_on()
-        for turn in self._playout.live_turns():
+        self._playout.pauses.go_on()
+        for turn in list(self._playout.lineup):
             turn.end()
         with trio.move_on_after(self._timeouts.hang_up):
             await self.wait_heard()
@@ -269,46 +258,26 @@ class Channel(Emitter):
 
     async def wait_closed(self) -> CloseReason:
         """Wait until the channel has closed and all its tasks but listeners have ended; return why. Checkpoint: yes."""
-        await self._done.wait()
+        await self._life.done.wait()
         assert self._reason is not None
         return self._reason
 
     def statistics(self) -> ChannelStatistics:
         """Counters, as of now."""
-        outbound = self._playout.counters().as_statistics()
-        return replace(
-            outbound,
-            received_ms=self._hearing.received * 1000,
-            inbound_dropped_ms=self._hearing.lost * 1000,
-            control_events=self._control_events,
-            lagged_events=self._dispatch.lagged,
-        )
+        return self._life.statistics()
 
     # ---- inside
 
-    def _close(self, reason: CloseReason) -> None:
-        if self._reason is not None:
-            return
-        self._reason = reason
-        deadline = trio.current_time() + self._timeouts.close
-        self._service.deadline = deadline
-        self._playback.finish(deadline)
-        gone = reason.kind in ("hangup", "broken")
-        self._playout.close(partial(_closed_error, reason), far_end_gone=gone)
-        self._hearing.close(partial(_closed_error, reason) if reason.kind == "broken" else None)
-        self._closing.set()
-
-    def _fail(self, error: Exception) -> None:
-        """Something that must not be lost: it leaves the block, and ends it."""
-        self._block.fail(error)
-        self._close(CloseReason("failed", error))
+    @property
+    def _reason(self) -> CloseReason | None:
+        return self._life.reason
 
     def _listener_failed(self, error: Exception, title: str) -> None:
         if isinstance(error, SubscriberLagged):
             self.emit(Fault(error, f"the {title} was too slow and has been removed"))
         else:
             error.add_note(f"raised in the {title}")
-            self._fail(error)
+            self._life.fail(error)
 
     def _instrument_failed(self, error: Exception, instrument: Instrument) -> None:
         self.emit(Fault(error, f"the instrument {instrument!r} failed and has been removed"))
@@ -325,93 +294,6 @@ class Channel(Emitter):
             inline=time_is_virtual(),  # a virtual clock does not wait for threads
         )
 
-    async def _live(self, task_status: trio.TaskStatus[None]) -> None:
-        """The whole life of the channel; ends within `Timeouts.close` of `close`, whatever the peer does."""
-        log_opened(self._source, self.input_format, self.output_format)
-        with self._service:
-            async with trio.open_nursery() as nursery:
-                self._playout.settle_later = lambda settlement: nursery.start_soon(self._settle_later, settlement)
-                self._dispatch.start(partial(_start_listener, nursery))
-                nursery.start_soon(self._listen)
-                nursery.start_soon(self._speak)
-                if self.recording is not None:
-                    nursery.start_soon(self.recording.run)
-                task_status.started()
-                await self._closing.wait()
-                await self._say_goodbye()
-                self._playout.settle_all()
-                if self.recording is not None:
-                    await self.recording.finish(trio.current_time())
-                self._finish()
-        self._finish()
-
-    async def _say_goodbye(self) -> None:
-        await self._spoken.wait()
-        if not self._playout.far_end_gone:
-            await self._playout.wait_settled()
-            await self._served(self._source.hang_up)  # it may be gone already: then there is nobody to greet
-
-    def _finish(self) -> None:
-        """The last words: settle, tell, and let those who listen end. Listeners may still work on what they have."""
-        if self._done.is_set():
-            return
-        self._listening.cancel("closed")
-        self._playout.settle_all()
-        if self.recording is not None:
-            self.recording.finish_now(trio.current_time())  # else finished already: the close timeout has passed
-        assert self._reason is not None
-        closed = Closed(self._reason, self.statistics())
-        log_closed(closed.reason, closed.statistics)
-        self._dispatch.emit(closed)
-        self._dispatch.close()
-        self._done.set()
-
-    async def _settle_later(self, settlement: Settlement) -> None:
-        with trio.move_on_after(self._timeouts.settle):
-            await settlement.done.wait()
-        self._playout.settle_now(settlement)
-
-    async def _speak(self) -> None:
-        try:
-            await self._served(self._playback.run)
-        finally:
-            self._playout.settle_unflushed()
-            self._spoken.set()
-
-    async def _listen(self) -> None:
-        with self._listening:
-            await self._served(self._take_all)
-
-    async def _served(self, serve: Callable[[], Awaitable[None]]) -> None:
-        """Run a servant: what the world does to it closes the channel, what a plugin does wrong is loud."""
-        try:
-            await serve()
-        except trio.EndOfChannel:
-            self._far_end_left(CloseReason("hangup"))
-        except (trio.BrokenResourceError, trio.ClosedResourceError, OSError) as exc:
-            self._far_end_left(CloseReason("broken", exc))
-        except Exception as exc:  # noqa: BLE001 - a plugin's bug: kept, and leaves the block (law 9)
-            self._fail(exc)
-
-    def _far_end_left(self, reason: CloseReason) -> None:
-        if self._reason is None:
-            self._close(reason)
-            self.emit(Hangup(reason.error))
-
-    async def _take_all(self) -> None:
-        while True:
-            item = await self._source.receive()
-            if isinstance(item, Frame):
-                self._hearing.take(item)
-            elif isinstance(item, Played):
-                self._playout.report(item)
-            else:
-                self._take_event(item)
-
-    def _take_event(self, event: Event) -> None:
-        self._control_events += 1
-        self._dispatch.emit(event)
-
     def __repr__(self) -> str:
         return f"<Channel {type(self._source).__name__} {'open' if self._reason is None else self._reason}>"
 
@@ -424,104 +306,3 @@ def _looped(sound: str | PathLike[str] | Frame | None, format: AudioFormat, gain
 
     frame = sound if isinstance(sound, Frame) else read_audio(sound, format)
     return Loop(as_frame(frame, format), gain)
-
-
-def time_is_virtual() -> bool:
-    """Whoever has a virtual clock has imported what makes it; importing it here would import pytest too, where there is one."""
-    testing = sys.modules.get("trio.testing")
-    return testing is not None and isinstance(trio.lowlevel.current_clock(), testing.MockClock)
-
-
-def _closed_error(reason: CloseReason) -> Exception:
-    if reason.kind == "hangup":
-        return trio.BrokenResourceError("the far party hung up")
-    if reason.kind == "broken":
-        error = trio.BrokenResourceError(f"the connection with the far party broke: {reason.error}")
-        error.__cause__ = reason.error
-        return error
-    return trio.ClosedResourceError("this channel is closed")
-
-
-def _start_listener(nursery: trio.Nursery, run: Callable[[], Awaitable[None]], title: str) -> None:
-    nursery.start_soon(run, name=title)
-
-
-def _opened(source: Source | str) -> AbstractAsyncContextManager[Source]:
-    return open_source(source) if isinstance(source, str) else _already(source)
-
-
-@asynccontextmanager
-async def _already(source: Source) -> AsyncGenerator[Source, None]:
-    yield source
-
-
-@asynccontextmanager
-async def open_channel(
-    source: Source | str,
-    *,
-    on: Listeners | None = None,
-    record: str | PathLike[str] | None = None,
-    instruments: Sequence[Instrument] = (),
-    limits: Limits | None = None,
-    timeouts: Timeouts | None = None,
-) -> AsyncGenerator[Channel, None]:
-    """Open a channel with a far party; being inside the block is being connected.
-
-    Args:
-        source: a `Source`, or the spec of one by name: ``"wavfile:caller.wav"``.
-        on: listeners to add before the first event can happen.
-        record: a WAV file to write the call to: caller left, agent as heard right; see `Channel.recording`.
-        instruments: who else watches the audio (a timeline, a meter).
-        limits, timeouts: every bound and deadline; the defaults suit a telephone.
-
-    Leaving the block closes the channel and ends all its tasks within `Timeouts.close`, whatever the peer does.
-
-    Raises:
-        ExceptionGroup: a listener or the plugin raised (then with the body's own error, if any). An error of the body
-            alone comes out bare. A far party that hangs up or breaks raises nothing here: the next call does, or
-            `Channel.wait_closed` says so.
-        PluginError, OptionError: the spec cannot be opened.
-        AudioFileError: the recording cannot be written.
-    """
-    async with _opened(source) as opened:
-        channel = Channel(opened, limits or Limits(), timeouts or Timeouts(), instruments, record)
-        async with living(channel, on):
-            yield channel
-
-
-@asynccontextmanager
-async def living(channel: Channel, on: Listeners | None) -> AsyncGenerator[None, None]:
-    """Let a channel live for as long as the block lasts; ``on`` is added first."""
-    for event, listener in (on or {}).items():
-        channel._dispatch.add(event, listener)
-    async with channel._block.around(channel._live, channel.close):
-        yield
-
-
-async def start_channel(
-    nursery: trio.Nursery,
-    source: Source | str,
-    *,
-    on: Listeners | None = None,
-    record: str | PathLike[str] | None = None,
-    instruments: Sequence[Instrument] = (),
-    limits: Limits | None = None,
-    timeouts: Timeouts | None = None,
-) -> Channel:
-    """Open a channel whose life is the nursery's instead of a block's; it ends with `Channel.close` or with the nursery.
-
-    Arguments as for `open_channel`. What cannot be opened raises here, as there; what would leave the block later, leaves
-    through ``nursery``.
-
-    Checkpoint: yes. On cancel: nothing is left open.
-    """
-    opening = partial(open_channel, source, on=on, record=record, instruments=instruments, limits=limits, timeouts=timeouts)
-    channel: Channel = await nursery.start(_live_in, opening, name="trioaudio channel")
-    await trio.lowlevel.checkpoint_if_cancelled()  # rather than a channel that its nursery's cancellation has closed already
-    return channel
-
-
-async def _live_in(opening: Callable[[], AbstractAsyncContextManager[Channel]], task_status: trio.TaskStatus[Channel]) -> None:
-    async with opening() as channel:
-        task_status.started(channel)
-        await channel.wait_closed()

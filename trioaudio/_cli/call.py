@@ -18,7 +18,7 @@ import trio
 
 from .._agent import Agent
 from .._audiofiles import check_writable
-from .._channel import Channel, open_channel
+from .._channel import Channel
 from .._config import Config
 from .._errors import AudioFileError, OptionError, TrioAudioError
 from .._events import Event
@@ -26,6 +26,7 @@ from .._extras import require
 from .._instruments import Instrument
 from .._limits import Limits, Timeouts
 from .._logs import current_call_id, new_call_id
+from .._open_channel import open_channel
 from .._options import format_spec, parse_spec
 from .._plugins import Opener, choose_model, choose_source
 from .._sessions.open_session import open_session

@@ -37,6 +37,17 @@ class Epoch:
         self.kept: list[tuple[int, Turn, Frame]] | None = kept  # with the playhead's position at the end of each
         self.suspension: Suspension | None = None  # not to be played before it is decided
 
+    def put_back(self) -> None:
+        """What was taken, and perhaps converted, waits again, before everything else."""
+        if self.held is None:
+            return
+        (turn, frame), self.held = self.held, None
+        if turn._wire is not None:
+            turn._again += turn._wire.num_samples
+            turn._again_own += 0 if frame is None else frame.num_samples
+            frame, turn._wire = turn._wire, None
+        self.outbox.put_back(turn, frame)
+
     def end(self) -> None:
         """Shut the door and wake the playback task."""
         self.over = True

@@ -50,12 +50,12 @@ class Pause:
         Returns what that interruption stopped; empty, and nothing happens, when the pause was rejected before.
         """
         if self.outcome is None:
-            self._playout.interrupt()
+            self._playout.interruptions.interrupt()
         return Interruption((), self.paused_at) if self._interruption is None else self._interruption
 
     def reject(self) -> None:
         """It was nothing: go on where the far party's ear is."""
-        self._playout.reject(self)
+        self._playout.pauses.reject(self)
 
     def __repr__(self) -> str:
         return f"<Pause at {self.paused_at:.3f} {self.outcome or 'undecided'}>"

@@ -33,10 +33,11 @@ if TYPE_CHECKING:
 class Playback:
     """Plays the epochs of a `Playout` to a source, one after the other, until it is told to finish."""
 
-    __slots__ = ("_deadline", "_epoch", "_filler", "_finish", "_patience", "_playout", "_sound", "_source")
+    __slots__ = ("_backdrop", "_deadline", "_epoch", "_filler", "_finish", "_lineup", "_patience", "_playout", "_sound", "_source")
 
     def __init__(self, source: Source, playout: Playout) -> None:
         self._source, self._playout = source, playout
+        self._lineup, self._backdrop = playout.lineup, playout.backdrop  # both are looked at for every frame
         self._epoch = playout.epoch  # the next one to play; it may be over before we begin, and somebody waits for its settlement
         self._deadline = math.inf
         self._patience: trio.CancelScope | None = None
@@ -72,19 +73,19 @@ class Playback:
     async def _wait_decided(self, epoch: Epoch, suspension: Suspension) -> None:
         """Until the far end has said what it had heard of what is paused, and it has been decided that it goes on."""
         playout, patience = self._playout, trio.current_time() + self._playout.timeouts.settle
-        playout.pass_time(suspension, patience)
+        playout.pauses.pass_time(suspension, patience)
         while not epoch.over and (deadline := suspension.deadline(patience)) > -math.inf:
-            background = math.inf if playout.background is None else self._fill(epoch)
+            background = math.inf if self._backdrop.loop is None else self._fill(epoch)
             if background is None:
                 await self._write_filler(epoch)
                 continue
-            due = playout.next_end(epoch) if suspension.answered else math.inf
+            due = self._lineup.next_end(epoch) if suspension.answered else math.inf
             with trio.CancelScope(deadline=min(deadline, due, background)):
                 await suspension.changed.park()
-            playout.pass_time(suspension, patience)
+            playout.pauses.pass_time(suspension, patience)
         if epoch.over:  # in the instant in which it would have gone on
             await trio.lowlevel.checkpoint()
-        playout.resume(suspension)
+        playout.pauses.resume(suspension)
 
     async def _play(self, epoch: Epoch) -> None:
         while True:
@@ -129,13 +130,13 @@ class Playback:
             if due <= now and epoch.held is None:
                 epoch.held = epoch.outbox.take()
             if due > now or epoch.held is None:
-                end = playout.next_end(epoch)
+                end = self._lineup.next_end(epoch)
                 if end <= now:
-                    playout.announce()
+                    self._lineup.announce()
                     continue
                 if due > now:
                     return min(due, end)
-                again = None if playout.background is None else self._fill(epoch)
+                again = None if self._backdrop.loop is None else self._fill(epoch)
                 if again == math.inf:  # the background has just ended
                     continue
                 return None if again is None else min(again, end)
@@ -146,8 +147,8 @@ class Playback:
                 return None
             wire = self._wire(turn, frame)
             sound = wire
-            if playout.background is not None:
-                sound = self._mixed(wire, playout.background)
+            if self._backdrop.loop is not None:
+                sound = self._mixed(wire, self._backdrop.loop)
             try:
                 if wire.num_samples:
                     self._source.send_nowait(sound)
@@ -172,7 +173,7 @@ class Playback:
         """The slow way: the source is full, or has no ``send_nowait``."""
         assert epoch.held is not None
         turn, frame = epoch.held
-        wire, background = self._wire(turn, frame), self._playout.background
+        wire, background = self._wire(turn, frame), self._backdrop.loop
         sound, self._sound = wire if background is None else self._mixed(wire, background), None
         self._playout.handed_over(epoch, turn, frame.num_samples if frame else 0, wire, trio.current_time(), sound)
         with self._patient(self._playout.timeouts.write, "take a frame"):
@@ -187,21 +188,21 @@ class Playback:
     def _fill(self, epoch: Epoch) -> float | None:
         """Give the far end so much of the background that it lasts a frame; when to come again, None if the source would block."""
         playhead = epoch.playhead
-        while self._playout.background is not None and playhead.horizon - PTIME <= (now := trio.current_time()):
+        while self._backdrop.loop is not None and playhead.horizon - PTIME <= (now := trio.current_time()):
             if self._filler is None:
-                self._filler = self._playout.filler()
+                self._filler = self._backdrop.filler()
             try:
                 self._source.send_nowait(self._filler)
             except trio.WouldBlock:
                 return None
-            self._playout.filled(epoch, self._filler, now)
+            self._backdrop.filled(epoch, self._filler, now)
             self._filler = None
-        return math.inf if self._playout.background is None else playhead.horizon - PTIME
+        return math.inf if self._backdrop.loop is None else playhead.horizon - PTIME
 
     async def _write_filler(self, epoch: Epoch) -> None:
         frame, self._filler = self._filler, None
         assert frame is not None
-        self._playout.filled(epoch, frame, trio.current_time())
+        self._backdrop.filled(epoch, frame, trio.current_time())
         with self._patient(self._playout.timeouts.write, "take a frame"):
             await self._source.send(frame)
 
@@ -215,7 +216,7 @@ class Playback:
                 with self._patient(self._playout.timeouts.clear, "clear"):
                     await self._source.clear()
         finally:
-            self._playout.flushed()
+            self._playout.interruptions.flushed()
 
     @contextmanager
     def _patient(self, seconds: float, what: str) -> Iterator[None]:

@@ -123,7 +123,7 @@ class Turn:
     def receipt(self) -> TurnReceipt:
         """What was heard of it so far; final once it is over or played."""
         heard = self._heard()
-        evidence: Evidence = "exact" if self._exact or self._playout.is_exact(self) else "estimated"
+        evidence: Evidence = "exact" if self._exact or self._playout.positions.is_exact(self) else "estimated"
         return TurnReceipt(self.item_id, heard, self._accepted - heard, evidence, self.format.rate)
 
     def _heard(self) -> int:
@@ -154,6 +154,14 @@ class Turn:
         wire = -(-mark * self._playout.format.rate // self.format.rate)
         return (self._first or 0) + min(wire, self._wire_sent)
 
+    def _shut(self) -> None:
+        """Cut it short: what is queued is lost."""
+        self._over = True
+        self._dropped += self._queued
+        self._queued = self._again = self._again_own = 0
+        self._wire = None
+        self._scope.cancel("the turn was interrupted")
+
     @property
     def _settled(self) -> bool:
         return self._over or (self._ended and not self._queued and self._heard() == self._sent)
@@ -174,14 +182,14 @@ class Turn:
         """
         frame = as_frame(audio, self.format)
         await trio.lowlevel.checkpoint_if_cancelled()
-        while not self.ended and not self._playout.has_room():
-            await self._playout.wait_for_room()
+        while not self.ended and not self._playout.room.is_left():
+            await self._playout.room.wait()
         try:
             if self._over:
                 await trio.lowlevel.checkpoint_if_cancelled()  # woken by the interruption in the turn's own block: it ends quietly
             self._accept(frame)
         finally:
-            self._playout.pass_baton()
+            self._playout.room.pass_baton()
         await trio.lowlevel.cancel_shielded_checkpoint()
 
     def send_nowait(self, audio: AudioInput) -> None:
@@ -232,7 +240,7 @@ class Turn:
 
         Checkpoint: yes.
         """
-        await self._playout.wait_played([self])
+        await self._playout.positions.wait_played([self])
         return self.receipt
 
     def __enter__(self) -> Turn:

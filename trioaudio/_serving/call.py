@@ -12,13 +12,14 @@ from typing import Literal, TypeAlias, TypeVar, overload
 
 import trio
 
-from .._channel import Channel, living
+from .._channel import Channel
 from .._emitter import Listeners
 from .._errors import AudioFileError, CapabilityError, ParameterError
 from .._instruments import Instrument
 from .._limits import Limits, Timeouts
 from .._logs import new_call_id
 from .._model_events import ResponseDone
+from .._open_channel import living
 from .._option_types import reader_of
 from .._sessions.session import Session
 from ..abc import Direction, Invitation, Source

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import trio
 
-from .._channel import time_is_virtual
 from .._errors import AudioFileError
+from .._virtual_time import time_is_virtual
 from .summary import CallSummary
 
 

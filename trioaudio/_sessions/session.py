@@ -22,7 +22,7 @@ import trio
 from .._agent import Agent, KeyGroups
 from .._block import Block
 from .._call_log import log_said, log_status
-from .._channel import Channel, time_is_virtual
+from .._channel import Channel
 from .._dispatch import Dispatcher
 from .._emitter import Emitter
 from .._errors import CapabilityError, SubscriberLagged
@@ -60,6 +60,7 @@ from .._model_events import (
 )
 from .._outbound.pause import Pause
 from .._outbound.settlement import Interruption
+from .._virtual_time import time_is_virtual
 from ..abc import Model
 from ..audio import AudioFormat, Converter, Frame
 from .answers import Answers
