@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ._errors import PluginError as PluginError
     from ._errors import ProtocolError as ProtocolError
     from ._errors import RemoteProtocolError as RemoteProtocolError
+    from ._errors import ResponseFailedError as ResponseFailedError
     from ._errors import RestError as RestError
     from ._errors import SubscriberLagged as SubscriberLagged
     from ._errors import TrioAudioError as TrioAudioError
@@ -81,11 +82,14 @@ if TYPE_CHECKING:
     from ._logs import mask_number as mask_number
     from ._model_events import AudioDelta as AudioDelta
     from ._model_events import AudioDone as AudioDone
+    from ._model_events import InputCleared as InputCleared
     from ._model_events import InputCommitted as InputCommitted
     from ._model_events import InputSpeechStarted as InputSpeechStarted
     from ._model_events import InputSpeechStopped as InputSpeechStopped
     from ._model_events import InputTranscript as InputTranscript
     from ._model_events import InputTranscriptDelta as InputTranscriptDelta
+    from ._model_events import ItemCreated as ItemCreated
+    from ._model_events import ItemDeleted as ItemDeleted
     from ._model_events import ItemTruncated as ItemTruncated
     from ._model_events import ModelEvent as ModelEvent
     from ._model_events import OutputTranscript as OutputTranscript
@@ -98,10 +102,13 @@ if TYPE_CHECKING:
     from ._model_events import SessionCreated as SessionCreated
     from ._model_events import SessionError as SessionError
     from ._model_events import SessionExpiring as SessionExpiring
+    from ._model_events import SessionUpdated as SessionUpdated
     from ._model_events import TextDelta as TextDelta
     from ._model_events import TextDone as TextDone
     from ._model_events import ToolCall as ToolCall
     from ._model_events import ToolCancelled as ToolCancelled
+    from ._model_events import ToolDelta as ToolDelta
+    from ._model_events import ToolStart as ToolStart
     from ._model_events import Usage as Usage
     from ._open_channel import open_channel as open_channel
     from ._open_channel import start_channel as start_channel
@@ -152,8 +159,8 @@ else:  # hidden from type checkers, which would otherwise believe in any name
         "._serving.end_reason": "END_REASONS EndReason Rejection",
         "._errors": (
             "AudioFileError CapabilityError ControlOverflowError FormatError FrontDoorError InsecureConnectionError LocalProtocolError "
-            "MissingExtraError ModelRefused OptionError ParameterError PluginError ProtocolError RemoteProtocolError RestError "
-            "SubscriberLagged TrioAudioError TurnInterruptedError UnansweredError"
+            "MissingExtraError ModelRefused OptionError ParameterError PluginError ProtocolError RemoteProtocolError ResponseFailedError "
+            "RestError SubscriberLagged TrioAudioError TurnInterruptedError UnansweredError"
         ),
         "._events": (
             "AppEvent Audio AudioDropped Closed Commit Dtmf Event Fault Hangup Interrupt Mute SpeechStarted "
@@ -170,7 +177,8 @@ else:  # hidden from type checkers, which would otherwise believe in any name
             "AudioDelta AudioDone InputCommitted InputSpeechStarted InputSpeechStopped InputTranscript "
             "InputTranscriptDelta ItemTruncated ModelEvent OutputTranscript OutputTranscriptDelta ResponseCreated "
             "RateLimit RateLimitsUpdated ResponseDone ResponseInterrupted SessionCreated SessionError SessionExpiring "
-            "TextDelta TextDone ToolCall ToolCancelled Usage"
+            "TextDelta TextDone ToolCall ToolCancelled ToolDelta ToolStart Usage "
+            "InputCleared ItemCreated ItemDeleted SessionUpdated"
         ),
         "._options": "ConfiguredOption",
         "._outbound.pause": "Pause",

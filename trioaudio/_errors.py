@@ -87,6 +87,14 @@ class UnansweredError(trio.BrokenResourceError):
     """A provider's REST interface was asked and gave no answer: it may have been done, so it is not asked again by itself."""
 
 
+class ResponseFailedError(TrioAudioError):
+    """An answer that somebody waited for was not made; ``code`` is the provider's, and the message what it says of it."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{message} ({code})")
+        self.code: str = code
+
+
 class TurnInterruptedError(trio.BrokenResourceError):
     """The turn was interrupted: what it still has to say must not be said.
 

@@ -14,11 +14,14 @@ from ._history import HistoryItem
 from ._model_events import ModelEvent
 from .audio import AudioFormat, Frame
 
-Capability: TypeAlias = Literal["commit", "cancel", "truncate", "text", "say", "respond", "tools", "history", "resume"]
+Capability: TypeAlias = Literal[
+    "commit", "cancel", "truncate", "text", "say", "respond", "tools", "history", "resume", "clear", "images", "aside", "items", "update"
+]
 """What a model may be able to do beyond listening and speaking: the method of the same name works.
 
 ``text`` means `Model.send_text`, ``tools`` that it calls the agent's tools and takes `Model.send_tool_result`; who can ``tools``
 can ``respond`` too. ``history`` means `Model.seed`: it can be told of a conversation that it did not have itself.
+``images`` means `Model.send_image`, ``items`` `Model.create_item` and `Model.delete_item`.
 """
 
 
@@ -148,6 +151,62 @@ class Model(ABC):
         """
         raise self._cannot("tools")
 
+    async def clear(self) -> None:
+        """Forget what was appended since the last utterance. Capability ``clear``. Checkpoint and errors as for `commit`."""
+        raise self._cannot("clear")
+
+    async def send_image(self, data: bytes, media_type: str, text: str | None = None) -> None:
+        """Show the model an image, such as ``image/png``, with words about it; it does not answer. Capability ``images``.
+
+        Checkpoint and errors as for `commit`.
+
+        Raises:
+            LocalProtocolError: the image is none, of another type than the model takes, or too big.
+        """
+        raise self._cannot("images")
+
+    async def aside(self, instructions: str) -> str:
+        """An answer in text that the conversation does not know of: it is not heard, and may be made beside another.
+
+        Capability ``aside``. Any task may ask. Checkpoint: yes. On cancel: it may be made all the same, and is lost.
+
+        Raises:
+            ResponseFailedError: the provider did not make it.
+            LocalProtocolError: too many are waited for already.
+            CapabilityError, trio.BrokenResourceError: as for `commit`.
+        """
+        raise self._cannot("aside")
+
+    async def create_item(self, item: HistoryItem) -> None:
+        """Put an item at the end of the conversation; the model does not answer. Capability ``items``.
+
+        Checkpoint and errors as for `commit`.
+        """
+        raise self._cannot("items")
+
+    async def delete_item(self, item_id: str) -> None:
+        """Take an item out of the conversation. Capability ``items``. Checkpoint and errors as for `commit`."""
+        raise self._cannot("items")
+
+    async def update(self, agent: Agent) -> None:
+        """Be this agent from now on. Capability ``update``. Checkpoint and errors as for `commit`.
+
+        Raises:
+            OptionError: the agent has what cannot change any more, or provider options that there are not.
+        """
+        raise self._cannot("update")
+
     def _cannot(self, capability: str) -> CapabilityError:
-        doing = {"tools": "call tools", "history": "be told of a conversation"}.get(capability, capability)
+        doing = _DOING.get(capability, capability)
         return CapabilityError(f"the model {self.name!r} cannot {doing}; it declares {sorted(self.capabilities) or 'no capabilities'}")
+
+
+_DOING = {
+    "tools": "call tools",
+    "history": "be told of a conversation",
+    "images": "see images",
+    "aside": "answer aside",
+    "items": "have items put into its conversation, or taken out",
+    "update": "change in the middle of a call",
+}
+"""What a model does that has a capability, where its name does not say it."""

@@ -28,6 +28,13 @@ class SessionCreated(ModelEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class SessionUpdated(ModelEvent):
+    """The provider has taken a configuration, whole."""
+
+    name: ClassVar[str] = "session.updated"
+
+
+@dataclass(frozen=True, slots=True)
 class SessionError(ModelEvent):
     """The provider reports an error; the connection goes on unless it closes too."""
 
@@ -50,6 +57,13 @@ class InputCommitted(ModelEvent):
 
     name: ClassVar[str] = "audio.input.committed"
     item_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InputCleared(ModelEvent):
+    """What the model had heard since the last utterance is forgotten, as it was asked to."""
+
+    name: ClassVar[str] = "audio.input.cleared"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +170,27 @@ class OutputTranscript(ModelEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class ItemCreated(ModelEvent):
+    """The conversation has one more item: ``kind`` is ``message``, ``function_call``, ``function_call_output``, or the provider's own.
+
+    ``speaker`` says whose message it is, where it is one of either side.
+    """
+
+    name: ClassVar[str] = "item.created"
+    item_id: str
+    kind: str = "message"
+    speaker: Literal["caller", "agent"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemDeleted(ModelEvent):
+    """The conversation has one item less."""
+
+    name: ClassVar[str] = "item.deleted"
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class ItemTruncated(ModelEvent):
     """The model has taken note of what was heard of an item: the rest of it was never said."""
 
@@ -194,6 +229,25 @@ class ResponseDone(ModelEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class ToolStart(ModelEvent):
+    """The model begins to write the call of a tool; it may still think better of it: only a `ToolCall` is one."""
+
+    name: ClassVar[str] = "tool.start"
+    call_id: str
+    tool: str
+    response_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolDelta(ModelEvent):
+    """A piece of the arguments of a call that is being written."""
+
+    name: ClassVar[str] = "tool.delta"
+    call_id: str
+    arguments: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ToolCall(ModelEvent):
     """The model calls a tool; ``arguments`` is JSON text, as the model wrote it. Comes before the `ResponseDone` of its answer."""
 
@@ -206,7 +260,10 @@ class ToolCall(ModelEvent):
 
 @dataclass(frozen=True, slots=True)
 class ToolCancelled(ModelEvent):
-    """The model takes back a call that it made: nobody waits for its result any more, for the caller has gone on."""
+    """The model takes back a call, or one that it had begun to write: nobody waits for its result any more.
+
+    A tool that runs is cancelled.
+    """
 
     name: ClassVar[str] = "tool.cancelled"
     call_id: str
@@ -233,9 +290,10 @@ class RateLimitsUpdated(ModelEvent):
 MODEL_EVENTS: dict[str, type[ModelEvent]] = {
     kind.name: kind
     for kind in (
-        SessionCreated, SessionError, SessionExpiring, InputCommitted, InputSpeechStarted, InputSpeechStopped, ResponseCreated,
-        AudioDelta, AudioDone, TextDelta, TextDone, InputTranscriptDelta, InputTranscript, OutputTranscriptDelta, OutputTranscript,
-        ItemTruncated, ResponseInterrupted, ResponseDone, ToolCall, ToolCancelled, RateLimitsUpdated,
+        SessionCreated, SessionUpdated, SessionError, SessionExpiring, InputCommitted, InputCleared, InputSpeechStarted,
+        InputSpeechStopped, ResponseCreated, AudioDelta, AudioDone, TextDelta, TextDone, InputTranscriptDelta, InputTranscript,
+        OutputTranscriptDelta, OutputTranscript, ItemCreated, ItemDeleted, ItemTruncated, ResponseInterrupted, ResponseDone,
+        ToolStart, ToolDelta, ToolCall, ToolCancelled, RateLimitsUpdated,
     )
 }  # fmt: skip
 """Every event name of the vocabulary and its class."""

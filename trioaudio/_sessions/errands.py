@@ -70,6 +70,10 @@ class Errands:
         """
         await self._commands.run(self._answers.asking(command, protected=protected))
 
+    async def have_done(self, command: Command) -> None:
+        """Have something done that asks for no answer, and wait for it; its error is raised here. Checkpoint and errors as for `ask`."""
+        await self._commands.run(command)
+
     def introduce(self, agent: Agent) -> None:
         """The agent's first words, unasked; and what it has to do without with this model."""
         can, greeting = self._model.capabilities, agent.greeting

@@ -41,6 +41,7 @@ from .._events import (
     TurnInterrupted,
     TurnStarted,
 )
+from .._history import HistoryItem
 from .._inbox import InboundAudio
 from .._limits import Limits, Timeouts
 from .._model_events import (
@@ -127,6 +128,7 @@ class Session(Emitter):
         self._leaving = trio.Event()
         self._end: SessionEnd | None = None
         self._closing, self._done = trio.Event(), trio.Event()
+        self._asides: set[trio.CancelScope] = set()
         self.transcript: list[TranscriptLine] = []
         """What was said so far, both sides, in the order in which the words became known."""
 
@@ -149,6 +151,10 @@ class Session(Emitter):
     def commit(self) -> None:
         """The caller's utterance is complete: let the model answer. A model that cannot is reported as a `Fault`."""
         self._errands.tell(self._model.commit)
+
+    def clear(self) -> None:
+        """Let the model forget what it heard since the last utterance. A model that cannot is reported as a `Fault`."""
+        self._errands.tell(self._model.clear)
 
     @property
     def muted(self) -> bool:
@@ -192,6 +198,72 @@ class Session(Emitter):
         Checkpoint, cancellation and errors as for `say`.
         """
         await self._errands.ask(partial(self._model.send_text, text))
+
+    async def send_image(self, data: bytes, media_type: str, text: str | None = None) -> None:
+        """Show the model an image, such as ``image/png`` or ``image/jpeg``, with words about it.
+
+        It does not answer yet: what the caller says next may be about it, or `respond` asks for an answer.
+
+        Checkpoint, cancellation and errors as for `say`.
+
+        Raises:
+            LocalProtocolError: the image is none, of another type than the model takes, or too big.
+        """
+        await self._errands.have_done(partial(self._model.send_image, data, media_type, text))
+
+    async def aside(self, instructions: str) -> str:
+        """An answer in text of which the caller hears nothing and the conversation does not know: a summary, say, or a verdict.
+
+        It may be made while the agent speaks, and holds up nothing. Checkpoint: yes. On cancel: it is lost.
+
+        Raises:
+            ResponseFailedError: the model did not make it; the message says why.
+            LocalProtocolError: too many are waited for already.
+            CapabilityError: the model cannot.
+            trio.BrokenResourceError: the connection broke before it came.
+            trio.ClosedResourceError: the session has ended.
+        """
+        with trio.CancelScope() as scope:
+            self._asides.add(scope)
+            try:
+                if self._end is None:
+                    return await self._model.aside(instructions)
+            finally:
+                self._asides.discard(scope)
+        await trio.lowlevel.checkpoint()
+        raise trio.ClosedResourceError("the session has ended: there will be no answer")
+
+    async def create_item(self, item: HistoryItem) -> None:
+        """Put something into the conversation, at its end, as if it had been said or done; nothing is answered.
+
+        Checkpoint, cancellation and errors as for `say`.
+        """
+        await self._errands.have_done(partial(self._model.create_item, item))
+
+    async def delete_item(self, item_id: str) -> None:
+        """Take an item out of the conversation, for good. Checkpoint, cancellation and errors as for `say`."""
+        await self._errands.have_done(partial(self._model.delete_item, item_id))
+
+    async def update(self, agent: Agent) -> None:
+        """Let the model be another agent from now on: its instructions, tools, voice and turn detection.
+
+        The greeting is not said again, and ``barge_in`` and ``dtmf`` stay as they were. Checkpoint, cancellation and errors as for `say`.
+
+        Raises:
+            OptionError: something of it cannot change any more, or not now; the message says what.
+        """
+
+        async def change() -> None:
+            before, self.agent = self.agent, agent.replace(barge_in=self.agent.barge_in, dtmf=self.agent.dtmf).filled()
+            self._toolbox.equip(self.agent.tools)
+            try:
+                await self._model.update(self._agent_for_model())
+            except BaseException:
+                self.agent = before
+                self._toolbox.equip(before.tools)
+                raise
+
+        await self._errands.have_done(change)
 
     async def wait_spoken(self) -> None:
         """Wait until no answer is being made or awaited, and all that was said has been heard, as `Channel.wait_heard` knows it.
@@ -253,6 +325,8 @@ class Session(Emitter):
             self._end = end
             self._service.deadline = trio.current_time() + self._timeouts.close
             self._closing.set()
+            for waiting in self._asides:
+                waiting.cancel("the session has ended")
 
     def _fail(self, error: Exception) -> None:
         self._block.fail(error)

@@ -72,12 +72,16 @@ class Toolbox:
     """
 
     def __init__(self, tools: Iterable[Tool], desk: Desk, limits: Limits, timeouts: Timeouts, *, inline: bool) -> None:
-        self._tools = {tool.name: tool for tool in tools}
+        self.equip(tools)
         self._desk, self._limits, self._timeouts, self._inline = desk, limits, timeouts, inline
         self._batches: dict[str, _Batch] = {}
         self._known: dict[str, None] = {}  # ids of calls, the newest last
         self._running: dict[str, trio.CancelScope] = {}
         self._stopped = False
+
+    def equip(self, tools: Iterable[Tool]) -> None:
+        """These are the tools from now on; calls that are under way go on."""
+        self._tools = {tool.name: tool for tool in tools}
 
     @property
     def idle(self) -> bool:

@@ -27,6 +27,10 @@ HISTORY: tuple[HistoryItem, ...] = (
     Said("agent", "It is in Berlin."),
 )
 """A conversation that another connection had."""
+IMAGE = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360606060000000050001a5f645400000000049454e44ae426082"
+)
+"""The smallest PNG."""
 PATIENCE = 5.0
 """Seconds a check waits for what must come."""
 ROUNDING = 0.05
@@ -147,6 +151,10 @@ class ModelBench:
             "say": lambda: self.model.say("Hello"),
             "respond": self.model.respond,
             "tools": lambda: self.model.send_tool_result("no such call", "null"),
+            "clear": self.model.clear,
+            "images": lambda: self.model.send_image(IMAGE, "image/png", "What is this?"),
+            "items": lambda: self.model.create_item(Said("caller", "Hello")),
+            "update": lambda: self.model.update(Agent("You are somebody else now.")),
         }
 
 

@@ -76,8 +76,18 @@ async def refuses_what_it_does_not_declare(bench: ModelBench) -> None:
                 refused = True
             declared = capability in bench.model.capabilities
             require(refused != declared, f"it {'declares' if declared else 'does not declare'} {capability!r}, and {_did(refused)}")
+        if "aside" not in bench.model.capabilities:
+            require(await _refuses_to_answer_aside(bench.model), "it does not declare 'aside', and does not raise CapabilityError for it")
     if "resume" not in bench.model.capabilities:
         require(_refuses_to_resume(bench.model), "it does not declare 'resume', and does not raise CapabilityError for it")
+
+
+async def _refuses_to_answer_aside(model: Model) -> bool:
+    try:
+        await model.aside("Say nothing.")
+    except CapabilityError:
+        return True
+    return False
 
 
 def _refuses_to_resume(model: Model) -> bool:
