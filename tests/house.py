@@ -87,7 +87,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "_sessions.barge_in_policy",
         "_sessions.local_ear",
     ),
-    ("_sessions.session", "_sessions.call_context"),
+    ("_sessions.session", "_sessions.call_context", "_sessions.reader", "_sessions.referee", "_sessions.caller"),
     ("_sessions.open_session",),
     ("_serving.choice", "_serving.files", "_serving.silence", "_serving.statistics"),
     ("_serving.call",),

@@ -1,17 +1,15 @@
 """A session: a channel coupled to a realtime model.
 
 The interface it stands for: channel audio -> the model's append, commit -> commit, interrupt -> cancel; the model's audio ->
-the channel, a cancelled response -> interrupt. Three tasks, one for each way in which a model may be called: `_hear` (append),
-`_read` (receive) and `Errands.run` (everything else). None of them ever waits for playback (law 6). Tools run in tasks of their own, and
-one more task waits for the end of a goodbye.
+the channel, a cancelled response -> interrupt. Three tasks, one for each way in which a model may be called: `Caller.hear`
+(append), `Reader.run` (receive) and `Errands.run` (everything else). None of them ever waits for playback (law 6). Tools run in
+tasks of their own, and one more task waits for the end of a goodbye.
 """
 
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Awaitable, Callable
-from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from os import PathLike
@@ -19,7 +17,7 @@ from typing import Any, Literal
 
 import trio
 
-from .._agent import Agent, KeyGroups
+from .._agent import Agent
 from .._block import Block
 from .._call_log import log_said, log_status
 from .._channel import Channel
@@ -28,51 +26,24 @@ from .._emitter import Emitter
 from .._errors import CapabilityError, SubscriberLagged
 from .._events import (
     SESSION_EVENTS,
-    Audio,
-    Closed,
-    Commit,
-    Dtmf,
-    Event,
     Fault,
-    Interrupt,
-    SpeechStarted,
-    SpeechStopped,
     Status,
-    TurnInterrupted,
-    TurnStarted,
 )
 from .._history import HistoryItem
 from .._inbox import InboundAudio
 from .._limits import Limits, Timeouts
-from .._model_events import (
-    AudioDelta,
-    AudioDone,
-    InputCommitted,
-    InputSpeechStarted,
-    InputSpeechStopped,
-    InputTranscript,
-    ModelEvent,
-    OutputTranscript,
-    ResponseCreated,
-    ResponseDone,
-    ResponseInterrupted,
-    ToolCall,
-    ToolCancelled,
-)
-from .._outbound.pause import Pause
 from .._outbound.settlement import Interruption
 from .._virtual_time import time_is_virtual
 from ..abc import Model
-from ..audio import AudioFormat, Converter, Frame
+from ..audio import AudioFormat, Frame
 from .answers import Answers
-from .barge_in_policy import BargeInPolicy
 from .call_context import CallContext
+from .caller import Caller
 from .errands import Errands
-from .keypad import Keypad
-from .local_ear import LocalEar
 from .mouth import Mouth
 from .negotiation import cheapest
-from .overheard import Overheard
+from .reader import Reader
+from .referee import Referee
 from .session_end import SessionEnd, TranscriptLine
 from .toolbox import Desk, Toolbox
 
@@ -111,19 +82,15 @@ class Session(Emitter):
         who = f"the model {model.name!r}"
         self.input_format: AudioFormat = cheapest(model.input_formats, channel.input_format, towards=True, who=who)
         self.output_format: AudioFormat = cheapest(model.output_formats, channel.output_format, towards=False, who=who)
-        self._heard = heard
-        self._ear = Converter(channel.input_format, self.input_format)
         self._mouth = Mouth(channel, self.output_format)
         channel._on_coupled(self)
         self._answers = Answers()
         fault, broken = self._model_cannot, self._model_is_broken
         self._errands = Errands(model, self._answers, limits.control_events, on_fault=fault, on_broken=broken)
-        self._policy = BargeInPolicy(self.agent.barge_in, _Stage(self))
-        self._policy_told = trio.lowlevel.ParkingLot()
-        self._answer_begun_at = -math.inf
+        self._referee = Referee(self)
         desk = Desk(self._start_call, self._context_for, self._tell_result, self._ask_reply, self._dispatch.emit)
         self._toolbox = Toolbox(self.agent.tools, desk, limits, timeouts, inline=time_is_virtual())
-        self._keypad = Keypad(agent.dtmf, self._keys_pressed) if isinstance(agent.dtmf, KeyGroups) else None
+        self._reader, self._caller = Reader(self), Caller(self, heard)
         self._start_task: Callable[[Callable[[], Awaitable[None]], str], None] | None = None
         self._leaving = trio.Event()
         self._end: SessionEnd | None = None
@@ -290,7 +257,7 @@ class Session(Emitter):
     def leave(self) -> None:
         """As `hang_up`, for those who cannot wait, such as tools: the call ends a moment later."""
         self._leaving.set()
-        self._policy.spare()
+        self._referee.policy.spare()
 
     async def transfer(self, target: str) -> SessionEnd:
         """Hand the caller over to ``target``, once what is being said has been heard; ends session and channel.
@@ -371,7 +338,7 @@ class Session(Emitter):
         with self._service:
             async with trio.open_nursery() as listeners:
                 self._dispatch.start(lambda run, title: listeners.start_soon(run, name=title))
-                with self._overheard():
+                with self._caller.overheard():
                     await self._work(task_status)
                 self._conclude()
         self._conclude()
@@ -379,13 +346,14 @@ class Session(Emitter):
     async def _work(self, task_status: trio.TaskStatus[None]) -> None:
         async with trio.open_nursery() as workers:
             self._start_task = lambda run, title: workers.start_soon(self._served, run, name=title)
-            keypad, clock = [self._keypad.run] if self._keypad else [], [self._keep_time] if self._policy.rules.guards else []
-            for task in (self._hear, self._read, self._errands.run, self._part, *keypad, *clock):
-                workers.start_soon(self._served, task)
+            keypad, clock = self._caller.keypad, self._referee.keep_time if self._referee.decides else None
+            for task in (self._caller.hear, self._reader.run, self._errands.run, self._part, keypad.run if keypad else None, clock):
+                if task is not None:
+                    workers.start_soon(self._served, task)
             self._errands.introduce(self.agent)
             task_status.started()
             await self._closing.wait()
-            self._policy.close()
+            self._referee.policy.close()
             self._toolbox.stop()
             with trio.move_on_after(self._timeouts.settle):
                 await self._mouth.wait_settled()
@@ -410,52 +378,7 @@ class Session(Emitter):
         except Exception as exc:  # noqa: BLE001 - a plugin's bug: kept, and leaves the block (law 9)
             self._fail(exc)
 
-    # ---- channel -> model
-
-    def _overheard(self) -> Overheard:
-        """Listen to the channel for as long as the session lives."""
-        listeners: list[tuple[type[Event], Callable[..., object]]] = [
-            (Commit, lambda _: self.commit()),
-            (Interrupt, lambda _: self._wish_interrupt()),
-            (Dtmf, self._key_pressed),
-            (TurnInterrupted, self._turn_interrupted),
-            *self._interrupters(),
-            (Closed, lambda event: self._finish(SessionEnd("channel", event.reason.error))),
-        ]
-        relayed = [kind for kind in SESSION_EVENTS.values() if kind is not Status]
-        return Overheard(self.channel, [*listeners, *((kind, self._dispatch.emit) for kind in relayed)])
-
-    async def _hear(self) -> None:
-        with closing(self._heard):  # somebody else may read the channel when the session has ended
-            await self._append_all()
-        reason = await self.channel.wait_closed()
-        self._finish(SessionEnd("channel", reason.error))
-
-    async def _append_all(self) -> None:
-        while True:
-            try:
-                frame = await anext(self._heard)
-            except (StopAsyncIteration, trio.BrokenResourceError):
-                return  # the call is over, perhaps since before there was anybody to hear the event `Closed`
-            heard = self._ear.convert(_silenced(frame) if self._leaving.is_set() else frame)
-            try:
-                if heard.num_samples:
-                    self._model.append_nowait(heard)
-            except trio.WouldBlock:
-                await self._model.append(heard)
-
-    def _turn_interrupted(self, event: TurnInterrupted) -> None:
-        """Whoever interrupted: the model is told what was truly heard, once, and stops that answer if it is still being made.
-
-        The figure is final a moment later, when the next answer may have begun: that one goes on.
-        """
-        item_id = event.receipt.item_id
-        response_id = self._mouth.response_of(item_id)
-        if item_id is not None and self._mouth.interrupted(item_id):
-            begun_before = self._answer_begun_at < event.decided_at  # perhaps without a sound yet: in a moment it would talk on
-            if begun_before or response_id in (None, self._answers.current):
-                self._cancel_response()
-            self._errands.tell(partial(self._model.truncate, item_id, event.receipt.heard), "truncate")
+    # ---- what the model is told
 
     def _cancel_response(self) -> None:
         if (response_id := self._answers.current) is not None:
@@ -463,116 +386,11 @@ class Session(Emitter):
             self._answers.over(response_id)
             self._errands.tell(self._model.cancel, "cancel")
 
-    def _wish_interrupt(self) -> None:
-        if not self.protected:
-            self.interrupt()
-
-    def _key_pressed(self, event: Dtmf) -> None:
-        if self._keypad is not None:
-            self._keypad.press(event.digit)
-        elif self.agent.dtmf == "text":
-            self._keys_pressed(event.digit)
-
-    def _keys_pressed(self, keys: str) -> None:
-        """A caller who presses keys has taken the turn, as one who speaks: the model is told, and answers."""
-        log.info("the caller pressed keys (%d)", len(keys))
-        self._wish_interrupt()
-        self._errands.request(partial(self._model.send_text, f"The caller pressed {keys}."))
-
     def _agent_for_model(self) -> Agent:
         """Where the session decides who interrupts, the model does not."""
-        if not self._policy.rules.guards:
+        if not self._referee.decides:
             return self.agent
         return self.agent.replace(turn_detection=replace(self.agent.turn_detection, interrupt=False))
-
-    # ---- model -> channel
-
-    async def _read(self) -> None:
-        while True:
-            event = await self._model.receive()
-            self._take(event)
-
-    def _take(self, event: ModelEvent) -> None:
-        """State first, emit last; never waits."""
-        match event:
-            case AudioDelta():
-                self._answers.sounds(event.response_id or self._answers.current)
-                self._speak(event)
-            case AudioDone(item_id=item_id):
-                self._mouth.end(item_id)
-            case InputSpeechStarted():
-                self._tell_policy(partial(self._policy.speech_started, "model"))
-                self.channel.emit(SpeechStarted())
-            case InputSpeechStopped():
-                self._tell_policy(partial(self._policy.speech_stopped, "model"))
-                self.channel.emit(SpeechStopped())
-            case InputCommitted():
-                self._tell_policy(self._policy.evidence)
-            case ResponseCreated():
-                self._response_begun(event)
-            case ToolCall():
-                self._toolbox.take(event, self._answers.current)
-            case ToolCancelled(call_id=call_id):
-                self._toolbox.take_back(call_id)
-            case ResponseInterrupted() | ResponseDone():
-                self._response_over(event)
-            case InputTranscript(item_id=item_id, text=text):
-                if any(map(str.isalnum, text)):
-                    self._tell_policy(self._policy.evidence)
-                self._said("caller", text, item_id)
-            case OutputTranscript(item_id=item_id, text=text):
-                self._said("agent", text, item_id)
-        self._dispatch.emit(event)
-
-    def _response_begun(self, event: ResponseCreated) -> None:
-        self._answer_begun_at = trio.current_time()
-        self._mouth.begin_response(event.response_id, protected=self._answers.begun(event))
-        self._toolbox.answer_begun(event.response_id)
-
-    def _response_over(self, event: ResponseInterrupted | ResponseDone) -> None:
-        cancelled = isinstance(event, ResponseInterrupted) or event.status in ("cancelled", "interrupted")
-        current = self._answers.current
-        if event.response_id is None or event.response_id == current:
-            self._answers.over(current)
-            if cancelled and not self.protected and not self._policy.rules.guards:  # else the session decides, not the model
-                if current is not None:
-                    self._mouth.silence_response(current)
-                self.channel.interrupt()
-        if (response_id := event.response_id or current) is not None:
-            self._mouth.end_response(response_id)
-            self._toolbox.answer_over(response_id)
-
-    def _speak(self, event: AudioDelta) -> None:
-        try:
-            self._mouth.say(event)
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            self._finish(SessionEnd("channel"))
-
-    # ---- the caller speaks while the agent does
-
-    def _interrupters(self) -> list[tuple[type[Event], Callable[..., object]]]:
-        """What a policy must hear of, if it is to decide instead of the model."""
-        rules = self._policy.rules
-        if not rules.guards:
-            return []
-        listeners: list[tuple[type[Event], Callable[..., object]]] = [(TurnStarted, lambda _: self._tell_policy(self._policy.turn_started))]
-        if rules.listens:
-            ear = LocalEar(self.channel.input_format, self._policy)
-            listeners.append((Audio, lambda event: self._tell_policy(lambda now: ear.hear(event))))
-        return listeners
-
-    def _tell_policy(self, what: Callable[[float], None]) -> None:
-        deadline = self._policy.deadline
-        what(trio.current_time())
-        if self._policy.deadline != deadline:
-            self._policy_told.unpark_all()
-
-    async def _keep_time(self) -> None:
-        """Let the policy do in time what is due without a word from anybody."""
-        while True:
-            with trio.CancelScope(deadline=self._policy.deadline):
-                await self._policy_told.park()
-            self._policy.pass_time(trio.current_time())
 
     # ---- tools, as the toolbox asks for them
 
@@ -608,32 +426,3 @@ class Session(Emitter):
         await trio.lowlevel.checkpoint()
         while not self._answers.idle:
             await self._answers.changed.park()
-
-
-class _Stage:
-    """What the agent says, as a `BargeInPolicy` sees and stops it."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def heard(self) -> float | None:
-        turn = self._session.channel.current_turn
-        if turn is None:
-            return None if self._session._answers.current is None else 0.0
-        return turn.ledger.heard / turn.format.rate
-
-    def protected(self) -> bool:
-        return self._session.protected
-
-    def stop(self) -> None:
-        """A model that interrupts by itself is told only what it does not know: that of its answer nothing is to be heard."""
-        interruption = self._session.channel.interrupt()
-        if self._session._policy.rules.guards or not interruption.turns:
-            self._session._cancel_response()
-
-    def pause(self) -> Pause:
-        return self._session.channel.pause(resume_after=math.inf)
-
-
-def _silenced(frame: Frame) -> Frame:
-    return Frame.silence(frame.num_samples, frame.format, frame.media_time)
