@@ -68,6 +68,16 @@ class WebSocket(ABC):
             reason: at most 123 bytes; the rest is cut off.
         """
 
+    def abort(self) -> None:
+        """Break the connection off at once, for both sides: no goodbye, and what was not sent is lost.
+
+        For tests of the other side, and for far ends that deserve no better. A websocket of somebody else's library has no such way.
+
+        Raises:
+            NotImplementedError: it has none.
+        """
+        raise NotImplementedError(f"a {type(self).__name__} cannot be broken off; close it")
+
     def __aiter__(self) -> WebSocket:
         return self
 

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
 
-from trioaudio import LocalProtocolError, OptionError
+from trioaudio import Agent, AudioDelta, LocalProtocolError, OptionError, ResponseDone
 from trioaudio.abc import WebSocket, open_socket
+from trioaudio.audio import MULAW_8K, PCM16_24K, AudioFormat, Frame
 from trioaudio.testing import (
     MemoryWebSocket,
     OpenAIEmulator,
     OpenAIFault,
+    OpenAIMessage,
     OpenAIReply,
     OpenAIServerOptions,
+    espeak_voice,
+    in_words,
     memory_websockets,
     read_openai_faults,
 )
 from trioaudio.testing.fixtures import OpenCall
+from trioaudio.wire.openai_server import ClientSecrets
 
 
 async def test_the_fixture_answers_a_call(call: OpenCall, openai_emulator: OpenAIEmulator) -> None:
@@ -69,6 +76,18 @@ class TestFaults:
         with pytest.raises(trio.BrokenResourceError):
             await ours.receive()
 
+    async def test_it_may_read_nothing_for_a_while(self) -> None:
+        ours, theirs = memory_websockets()
+        emulator = OpenAIEmulator(faults=[OpenAIFault("0.5s", "deaf 2.5")])
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(lambda: emulator.serve(theirs, model="m", key=None))
+            assert await kind(ours) == "session.created"
+            await trio.sleep(1.0)
+            ours.send_nowait('{"type":"input_audio_buffer.clear"}')
+            assert await kind(ours) == "input_audio_buffer.cleared"
+            assert trio.current_time() == pytest.approx(3.0, abs=1e-3)
+            await ours.aclose()
+
     async def test_an_event_may_be_waited_for_until_it_has_come_twice(self, call: OpenCall) -> None:
         emulator = OpenAIEmulator(faults=[OpenAIFault("event:response.created#2", "close 1001")])
         async with call(emulator.model) as (_, session):
@@ -100,6 +119,7 @@ class TestFaults:
         ("1s", "explode"),
         ("1s", "close"),
         ("1s", "stall a"),
+        ("1s", "deaf"),
         ("1s", "break it"),
         ("1s", "send"),
     ],
@@ -168,6 +188,103 @@ async def test_whom_it_does_not_want_it_tells_why_after_the_websocket_has_opened
             message, websocket = await greeted(url, headers=headers)
     assert message["error"]["code"] == code
     assert (websocket.close_code, websocket.close_reason) == (close, f"invalid_request_error.{code}")
+
+
+async def test_whom_azure_does_not_want_it_does_not_let_in() -> None:
+    options = OpenAIServerOptions(keys=frozenset({"right"}), refuses="azure")
+    with trio.fail_after(10):
+        async with OpenAIEmulator(options=options).listen() as url:
+            with pytest.raises(trio.BrokenResourceError, match="401"):
+                await greeted(url, headers={"api-key": "wrong"})
+            message, _ = await greeted(url.replace("/v1", "/openai/v1"), headers={"api-key": "right"})
+    assert message["type"] == "session.created"
+
+
+async def test_a_connection_that_breaks_is_reset_without_a_goodbye() -> None:
+    emulator = OpenAIEmulator(faults=[OpenAIFault("event:session.created", "break")])
+    with trio.fail_after(10):
+        async with emulator.listen() as url, open_socket(f"{url}/realtime?model=m") as websocket:
+            with pytest.raises(trio.BrokenResourceError):
+                while True:
+                    await websocket.receive()
+    assert websocket.close_code == 1006
+
+
+async def posted(url: str, key: str, body: object) -> tuple[int, Any]:
+    """What is answered to a request for an ephemeral key."""
+    content = json.dumps(body).encode()
+    host, _, port = url.removeprefix("ws://").removesuffix("/v1").partition(":")
+    head = f"POST /v1/realtime/client_secrets HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\nContent-Length: {len(content)}\r\n"
+    async with await trio.open_tcp_stream(host, int(port)) as stream:
+        await stream.send_all(f"{head}Connection: close\r\n\r\n".encode() + content)
+        answer = b"".join([chunk async for chunk in stream])
+    top, _, content = answer.partition(b"\r\n\r\n")
+    return int(top.split()[1]), json.loads(content)
+
+
+async def test_an_ephemeral_key_begins_the_session_it_was_given_out_for() -> None:
+    session = {"type": "realtime", "model": "gpt-realtime-2.1", "instructions": "Be brief."}
+    with trio.fail_after(10):
+        async with OpenAIEmulator(options=OpenAIServerOptions(keys=frozenset({"right"}))).listen() as url:
+            status, secret = await posted(url, "right", {"expires_after": {"anchor": "created_at", "seconds": 60}, "session": session})
+            assert status == 200
+            async with open_socket(f"{url}/realtime", headers={"Authorization": f"Bearer {secret['value']}"}) as websocket:
+                created = json.loads(await websocket.receive())
+            refused = [await posted(url, "wrong", {}), await posted(url, "right", {"session": {"type": "realtime", "voice": "x"}})]
+    assert {name: created["session"][name] for name in session} == session
+    assert [(status, answer["error"]["code"]) for status, answer in refused] == [(401, "invalid_api_key"), (400, "unknown_parameter")]
+
+
+def test_an_ephemeral_key_begins_nothing_once_it_has_expired() -> None:
+    secrets = ClientSecrets({"right"})
+    _, secret = secrets.issue_untrusted(b"", "right", epoch=1_000.0)
+    assert secret["expires_at"] == 1_600
+    assert secrets.accepts(secret["value"], 1_599.0)
+    assert not secrets.accepts(secret["value"], 1_600.0)
+
+
+# ---- voices, and what can be read back
+
+
+async def test_words_are_spoken_by_a_voice(virtual_clock: None) -> None:
+    async def slow_voice(text: str, format: AudioFormat) -> Frame:
+        await trio.sleep(1.0)
+        return Frame.silence(format.rate // 10 * len(text), format)
+
+    async with OpenAIEmulator(in_words, voice=slow_voice).model() as model:
+        await model.start(Agent(), PCM16_24K, PCM16_24K)
+        await model.send_text("ten chars.")
+        await model.respond()
+        heard = []
+        while not isinstance(event := await model.receive(), ResponseDone):
+            heard += [event.frame] if isinstance(event, AudioDelta) else []
+    assert sum(frame.duration for frame in heard) == pytest.approx(1.0)
+    assert trio.current_time() == pytest.approx(1.1, abs=0.02)
+
+
+@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
+async def test_espeak_speaks_in_the_format_of_the_session() -> None:
+    with trio.fail_after(20):
+        spoken = await espeak_voice()("Good morning, and welcome.", MULAW_8K)
+    assert spoken.format == MULAW_8K
+    assert 0.8 < spoken.duration < 3.0
+    assert abs(spoken.pcm).max() > 1_000
+
+
+def test_without_espeak_nobody_is_promised_a_voice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(OptionError, match="apt install espeak-ng"):
+        espeak_voice()
+
+
+async def test_every_message_is_shown_to_a_witness(call: OpenCall) -> None:
+    seen: list[OpenAIMessage] = []
+    emulator = OpenAIEmulator(witness=seen.append)
+    async with call(emulator.model) as (_, session):
+        await session.send_message("Are you there?")
+        await trio.sleep(2.0)
+    assert [(message.session, message.received) for message in seen[:2]] == [(1, False), (1, True)]
+    assert Counter(json.loads(message.data)["type"] for message in seen if message.received) == emulator.last.received
 
 
 # ---- the websocket within one process

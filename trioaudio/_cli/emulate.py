@@ -1,40 +1,69 @@
-"""A provider's server on this machine, until Ctrl-C."""
+"""A provider's server on this machine, until Ctrl-C; which provider's, the module beside this one says."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
 from importlib import import_module
-from pathlib import Path
+from typing import TypeAlias
 
 import trio
 
-from .._errors import OptionError
-from ..testing import OpenAIEmulator, OpenAIServerOptions, read_openai_faults
+from .screen import printable
 
 DONE = 0
 
 
-def emulate_openai(port: int, *, speed: float, lasts: float, keys: Sequence[str] | None, beta: bool, faults: Path | None) -> int:
+Listen: TypeAlias = Callable[[], AbstractAsyncContextManager[str]]
+
+
+def serve_emulator(listen: Listen, lines: Callable[[str], Iterable[str]], last_word: Callable[[], str]) -> int:
     """Serve until Ctrl-C; return the exit code.
 
+    Args:
+        listen: opens the server, and says at which URL.
+        lines: what is printed then, given the URL.
+        last_word: what is printed at the end.
+
     Raises:
-        OptionError: an option cannot be, or the file of faults makes no sense.
         FrontDoorError: nobody can listen there.
         KeyboardInterrupt: Ctrl-C.
     """
-    if not 0 <= port <= 65_535:
-        raise OptionError(f"--port {port} is no port; give 0 to 65535")
-    if not speed > 0:
-        raise OptionError(f"--speed {speed:g} must be more than 0")
-    options = OpenAIServerOptions(keys=None if keys is None else frozenset(keys), speed=speed, lasts=lasts, beta_names=beta)
-    emulator = OpenAIEmulator(options=options, faults=[] if faults is None else read_openai_faults(faults))
     import_module("numpy")  # the first caller would wait for it
-    trio.run(_serve, emulator, port, restrict_keyboard_interrupt_to_checkpoints=True)
+    trio.run(_serve, listen, lines, last_word, restrict_keyboard_interrupt_to_checkpoints=True)
     return DONE
 
 
-async def _serve(emulator: OpenAIEmulator, port: int) -> None:
-    async with emulator.listen(port=port) as url:
-        print(f"an OpenAI Realtime server listens at {url}; Ctrl-C ends it", flush=True)
-        print(f"  trioaudio run --source wavfile:caller.wav --model 'openai:gpt-realtime-2.1?base_url={url}'", flush=True)
-        await trio.sleep_forever()
+async def _serve(listen: Listen, lines: Callable[[str], Iterable[str]], last_word: Callable[[], str]) -> None:
+    async with listen() as url:
+        try:
+            for line in lines(url):
+                print(line, flush=True)
+            await trio.sleep_forever()
+        finally:
+            print(last_word(), flush=True)
+
+
+class MessageLog:
+    """Prints what is said, one line each; what comes in crowds, such as audio, is counted until something else is said.
+
+    Args:
+        crowds: types of messages that are counted.
+    """
+
+    def __init__(self, crowds: Sequence[str]) -> None:
+        self._crowds = frozenset(crowds)
+        self._counted: dict[tuple[int, bool, str], int] = {}
+
+    def tell(self, session: int, seconds: float, kind: str, *, received: bool, detail: str = "") -> None:
+        """A message was received or sent; ``detail`` is what of it is worth a look."""
+        if kind in self._crowds:
+            key = (session, received, kind)
+            self._counted[key] = self._counted.get(key, 0) + 1
+            return
+        for key in [key for key in self._counted if key[0] == session and key[1] == received]:
+            self._print(session, seconds, key[2], received=received, detail=f"x {self._counted.pop(key)}")
+        self._print(session, seconds, kind, received=received, detail=detail)
+
+    def _print(self, session: int, seconds: float, kind: str, *, received: bool, detail: str) -> None:
+        print(printable(f"#{session} {seconds:8.3f} {'<-' if received else '->'} {kind}  {detail}".rstrip()), flush=True)

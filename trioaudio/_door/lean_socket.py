@@ -231,6 +231,12 @@ class LeanSocket(WebSocket):
         finally:
             self._finish("closed")
 
+    def abort(self) -> None:
+        if self._state != "closed":
+            self._received.clear()
+            self._pipe.reset()
+            self._break(trio.BrokenResourceError("this websocket was broken off here"))
+
     async def _wait_for_goodbyes(self) -> None:
         await trio.lowlevel.checkpoint()
         while self._state == "closing" and not self._over.is_set():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
@@ -54,6 +55,10 @@ class Pipe(ABC):
     @abstractmethod
     def close(self) -> None:
         """Close it at once, also under the hands of whoever reads or writes."""
+
+    def reset(self) -> None:
+        """Close it, and let the other side see that it broke, if that can be told from an end."""
+        self.close()
 
 
 class SocketPipe(Pipe):
@@ -112,6 +117,11 @@ class SocketPipe(Pipe):
             self._closed = True
             notify_closing(self._sock)
             self._sock.close()
+
+    def reset(self) -> None:
+        with suppress(OSError):  # not of TCP
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
 
 
 class StreamPipe(Pipe):

@@ -3,6 +3,14 @@
 The fixtures for pytest are in `trioaudio.testing.fixtures`; nothing else here needs pytest.
 """
 
+from ..wire.openai_server import OpenAICall as OpenAICall
+from ..wire.openai_server import OpenAIQuestion as OpenAIQuestion
+from ..wire.openai_server import OpenAIReply as OpenAIReply
+from ..wire.openai_server import OpenAIServerOptions as OpenAIServerOptions
+from ..wire.openai_server import in_tones as in_tones
+from ..wire.openai_server import in_words as in_words
+from ..wire.openai_server import parrot as parrot
+from ..wire.openai_server import tone as tone
 from ._call import open_call as open_call
 from ._check_listener import check_listener as check_listener
 from ._check_model import check_model as check_model
@@ -14,18 +22,17 @@ from ._clocks import run_virtual as run_virtual
 from ._clocks import scheduled_by as scheduled_by
 from ._ear import Ear as Ear
 from ._ear import Sounding as Sounding
+from ._espeak import espeak_voice as espeak_voice
 from ._exchange import ScriptedCall as ScriptedCall
 from ._exchange import ScriptedExchange as ScriptedExchange
 from ._far_end import ScriptedFarEnd as ScriptedFarEnd
 from ._memory_socket import MemoryWebSocket as MemoryWebSocket
 from ._memory_socket import memory_websockets as memory_websockets
+from ._openai_emulated_session import OpenAIMessage as OpenAIMessage
+from ._openai_emulated_session import Voice as Voice
+from ._openai_emulated_session import Witness as Witness
 from ._openai_emulator import OpenAIAnswer as OpenAIAnswer
-from ._openai_emulator import OpenAICall as OpenAICall
 from ._openai_emulator import OpenAIEmulator as OpenAIEmulator
-from ._openai_emulator import OpenAIQuestion as OpenAIQuestion
-from ._openai_emulator import OpenAIReply as OpenAIReply
-from ._openai_emulator import OpenAIServerOptions as OpenAIServerOptions
-from ._openai_emulator import tone as tone
 from ._openai_faults import OpenAIFault as OpenAIFault
 from ._openai_faults import read_openai_faults as read_openai_faults
 from ._report import Finding as Finding

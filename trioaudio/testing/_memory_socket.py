@@ -59,6 +59,10 @@ class MemoryWebSocket(WebSocket):
             self._peer._end(code, reason)
         await trio.lowlevel.checkpoint()
 
+    def abort(self) -> None:
+        """As `WebSocket.abort`."""
+        self.fail()
+
     def fail(self) -> None:
         """The connection breaks, for both."""
         self._end(ABNORMAL, "")

@@ -5,6 +5,7 @@ The protocol is `trioaudio.wire.openai_server`; here it meets websockets and the
 
 from __future__ import annotations
 
+import json
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable
@@ -15,27 +16,24 @@ from typing import TypeAlias
 import trio
 
 from .. import Limits, LocalProtocolError, open_front_door
-from ..abc import Model, Upgrade, WebSocket
+from ..abc import FrontDoor, Model, Request, Response, Upgrade, WebSocket
 from ..models.openai import open_openai_over
 from ..wire.openai import SessionOptions
-from ..wire.openai_server import OpenAICall as OpenAICall
-from ..wire.openai_server import OpenAIQuestion as OpenAIQuestion
-from ..wire.openai_server import OpenAIReply as OpenAIReply
-from ..wire.openai_server import OpenAIServer
-from ..wire.openai_server import OpenAIServerOptions as OpenAIServerOptions
-from ..wire.openai_server import tone as tone
-from ._memory_socket import MemoryWebSocket, memory_websockets
+from ..wire.openai_server import ClientSecrets, OpenAIQuestion, OpenAIReply, OpenAIServer, OpenAIServerOptions
+from ._memory_socket import memory_websockets
+from ._openai_emulated_session import EmulatedSession, Voice, Witness
 from ._openai_faults import FaultSchedule, OpenAIFault
 
 OpenAIAnswer: TypeAlias = Callable[[OpenAIQuestion], OpenAIReply]
 """What stands for the model: a function that is asked and replies at once."""
 
-PATH = "/v1/realtime"
-PHASE = 3e-6
-"""This server's own moment among the timers of a call, in seconds: on a virtual clock no two kinds are due at once."""
+PATHS = ("/v1/realtime", "/openai/v1/realtime", "/openai/realtime")
+"""OpenAI's, Azure's, and Azure's for the beta."""
+SECRETS = "/v1/realtime/client_secrets"
 REMEMBERED = 100
 """Sessions that are kept to be asked what happened in them."""
 LONGEST_MESSAGE = 16 * 2**20
+_TOKEN = "openai-insecure-api-key."
 
 
 class OpenAIEmulator:
@@ -49,19 +47,43 @@ class OpenAIEmulator:
     ```
 
     Args:
-        answer: what it says; by default it says again what it heard.
+        answer: what it says; by default it says again what it heard, and calls a tool when it is written ``/call NAME {...}``.
         options: how it behaves.
         faults: what goes wrong in each session.
+        voice: speaks the words of replies that have no audio, such as `espeak_voice`; without one they are silent.
+        witness: is shown every message.
     """
 
     def __init__(
-        self, answer: OpenAIAnswer | None = None, options: OpenAIServerOptions | None = None, *, faults: Iterable[OpenAIFault] = ()
+        self,
+        answer: OpenAIAnswer | None = None,
+        options: OpenAIServerOptions | None = None,
+        *,
+        faults: Iterable[OpenAIFault] = (),
+        voice: Voice | None = None,
+        witness: Witness | None = None,
     ) -> None:
         self.options: OpenAIServerOptions = options or OpenAIServerOptions()
         self.sessions: deque[OpenAIServer] = deque(maxlen=REMEMBERED)
-        """The newest sessions, the last one last: their ``errors`` and their ``conversation.truncations`` tell what a client did."""
-        self._answer, self._faults = answer, tuple(faults)
-        self._session: _EmulatedSession | None = None
+        """The newest sessions, the last one last: what clients did in them can be read back (see `last`)."""
+        self._answer, self._faults, self._voice, self._witness = answer, tuple(faults), voice, witness
+        self._secrets = ClientSecrets(self.options.keys)
+        self._session: EmulatedSession | None = None
+        self._count = 0
+
+    @property
+    def last(self) -> OpenAIServer:
+        """The newest session, to be asked what its client did.
+
+        ``errors`` are the codes of what was refused, ``received`` and ``sent`` count events by type, ``heard`` is what the caller said,
+        ``conversation.items``, ``conversation.results`` (of tools) and ``conversation.truncations`` (what was told to have been heard).
+
+        Raises:
+            LocalProtocolError: there is none.
+        """
+        if not self.sessions:
+            raise LocalProtocolError("this emulator has no session yet; connect first")
+        return self.sessions[-1]
 
     @asynccontextmanager
     async def model(self, options: SessionOptions | None = None) -> AsyncGenerator[Model, None]:
@@ -95,33 +117,50 @@ class OpenAIEmulator:
         """Let the newest session's connection break. Errors as for `say`."""
         self._newest().go_wrong(OpenAIFault("0s", "break"))
 
-    def _newest(self) -> _EmulatedSession:
+    def _newest(self) -> EmulatedSession:
         if self._session is None:
             raise LocalProtocolError("this emulator has no session yet; connect first")
         return self._session
 
     @asynccontextmanager
-    async def listen(self, host: str = "127.0.0.1", port: int = 0) -> AsyncGenerator[str, None]:
+    async def listen(self, host: str = "127.0.0.1", port: int = 0, *, allowed_origins: Iterable[str] = ()) -> AsyncGenerator[str, None]:
         """Let it be reached; the base URL, such as ``ws://127.0.0.1:8765/v1``. Checkpoint: yes.
 
+        Ephemeral keys are given out at ``/realtime/client_secrets``; the path of Azure, ``/openai/v1``, is served as well.
+
         Args:
+            host: 0.0.0.0 lets other machines use it, too.
             port: 0 is any that is free.
+            allowed_origins: whose web pages may use it, such as ``http://localhost:3000``.
 
         Raises:
             FrontDoorError: nobody can listen there.
         """
         limits = Limits(message=LONGEST_MESSAGE)
-        async with open_front_door(host, port, limits=limits) as door:
-            with door.websocket(PATH, self._upgraded, auth="none"):
-                yield f"ws://{host}:{door.addresses[0][1]}/v1"
+        async with open_front_door(host, port, limits=limits, no_auth=True, allowed_origins=tuple(allowed_origins)) as door:
+            self._open(door)
+            yield f"ws://{f'[{host}]' if ':' in host else host}:{door.addresses[0][1]}/v1"
+
+    def _open(self, door: FrontDoor) -> None:
+        for path in PATHS:
+            door.websocket(path, self._upgraded, auth="none")
+        door.route("POST", SECRETS, self._asked_for_secret, auth="none")
+
+    async def _asked_for_secret(self, request: Request) -> Response:
+        await trio.lowlevel.checkpoint()
+        status, answer = self._secrets.issue_untrusted(request.body, _key(request), time.time())
+        return Response(json.dumps(answer), status, "application/json")
 
     async def _upgraded(self, upgrade: Upgrade) -> None:
-        headers, offered = upgrade.request.headers, upgrade.subprotocols
+        offered, query = upgrade.subprotocols, upgrade.request.query
         tokens = [name.removeprefix(_TOKEN) for name in offered if name.startswith(_TOKEN)]
-        bearer = headers.get("authorization", "").removeprefix("Bearer ").strip()
+        key = _key(upgrade.request) or next(iter(tokens), None)
+        if self.options.refuses == "azure" and not self._secrets.accepts(key, time.time()):
+            await upgrade.reject(401, "Access denied due to invalid subscription key or wrong API endpoint.")
+            return
         websocket = await upgrade.accept("realtime" if "realtime" in offered else None)
-        key = bearer or headers.get("api-key") or next(iter(tokens), None)
-        await self.serve(websocket, model=upgrade.request.query.get("model"), key=key, beta="openai-beta" in headers)
+        beta = "openai-beta" in upgrade.request.headers or any(name.startswith("openai-beta") for name in offered)
+        await self.serve(websocket, model=query.get("model") or query.get("deployment"), key=key, beta=beta)
 
     async def serve(self, websocket: WebSocket, *, model: str | None, key: str | None, beta: bool = False) -> None:
         """Serve one websocket until either side ends it. Checkpoint: yes.
@@ -129,103 +168,20 @@ class OpenAIEmulator:
         Args:
             model: which the client asks for.
             key: which it has.
-            beta: it speaks the beta, and is refused.
+            beta: it says that it speaks the beta.
         """
         server = OpenAIServer(self._answer, self.options, trio.current_time())
         self.sessions.append(server)
-        server.open(model, key, beta=beta, epoch=time.time())
-        self._session = session = _EmulatedSession(websocket, server, FaultSchedule(self._faults, trio.current_time()))
+        self._count += 1
+        server.open(model, key, beta=beta, epoch=time.time(), secrets=self._secrets)
+        faults = FaultSchedule(self._faults, trio.current_time())
+        session = EmulatedSession(websocket, server, faults, number=self._count, voice=self._voice, witness=self._witness)
+        self._session = session
         async with trio.open_nursery() as nursery:
             nursery.start_soon(session.listen, nursery.cancel_scope)
-            await session.speak()
+            await session.speak(nursery)
             nursery.cancel_scope.cancel("the session is over")
 
 
-_TOKEN = "openai-insecure-api-key."
-
-
-class _EmulatedSession:
-    """One client: a task that listens, and one that speaks."""
-
-    def __init__(self, websocket: WebSocket, server: OpenAIServer, faults: FaultSchedule) -> None:
-        self._websocket, self._server, self._faults = websocket, server, faults
-        self._heard = trio.Event()
-        self._over = False
-        self._wrong: deque[OpenAIFault] = deque()
-
-    def say(self, reply: OpenAIReply) -> None:
-        """As `OpenAIEmulator.say`."""
-        self._server.say(reply)
-        self._heard.set()
-
-    def go_wrong(self, fault: OpenAIFault) -> None:
-        """Let something go wrong now."""
-        self._wrong.append(fault)
-        self._heard.set()
-
-    async def listen(self, session: trio.CancelScope) -> None:
-        """Hear whatever the client says; its end is that of the session."""
-        try:
-            async for data in self._websocket:
-                self._server.receive_untrusted(data, trio.current_time())
-                self._heard.set()
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            pass
-        session.cancel("the client has gone")
-
-    async def speak(self) -> None:
-        """Say what is due, until it is over."""
-        try:
-            while not self._over:
-                self._heard = trio.Event()
-                self._server.advance(trio.current_time())
-                await self._say_all()
-                await self._rest()
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            await trio.lowlevel.checkpoint()
-
-    async def _say_all(self) -> None:
-        while self._wrong:
-            await self._go_wrong(self._wrong.popleft())
-        for fault in self._faults.by_clock(trio.current_time()):
-            await self._go_wrong(fault)
-        for message in self._server.take():
-            if not self._over:
-                await self._websocket.send(message)
-                for fault in self._faults.after(_kind(message)):
-                    await self._go_wrong(fault)
-        if self._server.closing is not None and not self._over:
-            await self._close(*self._server.closing)
-
-    async def _rest(self) -> None:
-        due = min(self._server.due, self._faults.due)
-        with trio.CancelScope(deadline=due + PHASE):
-            if not self._over:
-                await self._heard.wait()
-
-    async def _go_wrong(self, fault: OpenAIFault) -> None:
-        first, rest = fault.words
-        match fault.verb:
-            case "close":
-                await self._close(int(first), rest)
-            case "break":
-                self._over = True
-                if isinstance(self._websocket, MemoryWebSocket):
-                    self._websocket.fail()
-                else:
-                    await self._websocket.aclose(1011)
-            case "error":
-                self._server.complain(first, rest or "It went wrong, as it was told to.")
-            case "stall":
-                await trio.sleep(float(first))
-            case "send":
-                await self._websocket.send(fault.do.partition(" ")[2])
-
-    async def _close(self, code: int, reason: str) -> None:
-        self._over = True
-        await self._websocket.aclose(code, reason)
-
-
-def _kind(message: str) -> str:
-    """The type of a message of our own server, which stands first in it."""
-    return message.split('"', 4)[3]
+def _key(request: Request) -> str | None:
+    return request.headers.get("authorization", "").removeprefix("Bearer ").strip() or request.headers.get("api-key")

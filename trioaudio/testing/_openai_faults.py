@@ -14,11 +14,11 @@ from typing import Literal, TypeAlias
 
 from .. import OptionError
 
-Verb: TypeAlias = Literal["close", "break", "error", "stall", "send"]
+Verb: TypeAlias = Literal["close", "break", "error", "stall", "deaf", "send"]
 
 _AT = re.compile(r"(?P<seconds>\d+(\.\d+)?)s|event:(?P<event>[\w.]+)(#(?P<number>[1-9]\d{0,5}))?")
-_DO = re.compile(r"(?P<verb>close|break|error|stall|send)(\s+(?P<rest>.*))?", re.DOTALL)
-_NEEDS = {"close": r"\d{4}( .*)?", "break": r"", "error": r"\S+( .*)?", "stall": r"\d+(\.\d+)?", "send": r".+"}
+_DO = re.compile(r"(?P<verb>close|break|error|stall|deaf|send)(\s+(?P<rest>.*))?", re.DOTALL)
+_NEEDS = {"close": r"\d{4}( .*)?", "break": r"", "error": r"\S+( .*)?", "stall": r"\d+(\.\d+)?", "deaf": r"\d+(\.\d+)?", "send": r".+"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,9 @@ class OpenAIFault:
 
     Args:
         at: ``"3.2s"`` after the session began, or ``"event:response.created#2"``: right after the second event of that type.
-        do: ``"close 1011 overloaded"`` the connection; ``"break"`` it, without a goodbye (at a port, with code 1011);
-            ``"error server_error It broke."``; ``"stall 2.5"``: say nothing for so many seconds; or
-            ``"send {...}"``: say just this, sense or nonsense.
+        do: ``"close 1011 overloaded"`` the connection; ``"break"`` it, without a goodbye (at a port it is reset);
+            ``"error server_error It broke."``; ``"stall 2.5"``: say nothing for so many seconds; ``"deaf 2.5"``: read nothing for so
+            many seconds; or ``"send {...}"``: say just this, sense or nonsense.
 
     Raises:
         OptionError: either makes no sense.
@@ -43,9 +43,8 @@ class OpenAIFault:
             raise OptionError(f"a fault at {self.at!r}: write 3.2s, or event:response.created#2")
         match = _DO.fullmatch(self.do)
         if match is None or not re.fullmatch(_NEEDS[match["verb"]], match["rest"] or "", re.DOTALL):
-            raise OptionError(
-                f"a fault that does {self.do!r}: write close CODE [REASON], break, error CODE [MESSAGE], stall SECONDS or send TEXT"
-            )
+            verbs = "close CODE [REASON], break, error CODE [MESSAGE], stall SECONDS, deaf SECONDS or send TEXT"
+            raise OptionError(f"a fault that does {self.do!r}: write {verbs}")
 
     @property
     def seconds(self) -> float:
@@ -111,8 +110,11 @@ class FaultSchedule:
         """Those that are due by now."""
         return self._take([fault for fault in self._waiting if self._begin + fault.seconds <= now])
 
-    def after(self, event: str) -> list[OpenAIFault]:
-        """Those that waited for this event, which was just sent."""
+    def after(self, message: str) -> list[OpenAIFault]:
+        """Those that waited for this message of our own server, which was just sent; its type stands first in it."""
+        if not self._waiting:
+            return []
+        event = message.split('"', 4)[3]
         self._seen[event] += 1
         return self._take([fault for fault in self._waiting if fault.event == (event, self._seen[event])])
 

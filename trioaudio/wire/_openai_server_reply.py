@@ -88,10 +88,10 @@ def parrot(question: OpenAIQuestion) -> OpenAIReply:
         return OpenAIReply(calls=(call,))
     if question.heard is not None and not question.results:
         return OpenAIReply(f"({question.heard.duration:.1f} s of what you said)", converted(question.heard, question.format))
-    return toned(question)
+    return in_tones(question)
 
 
-def toned(question: OpenAIQuestion) -> OpenAIReply:
+def in_tones(question: OpenAIQuestion) -> OpenAIReply:
     """Answer in tones, as long as the words would take."""
     if (call := ordered_call(question)) is not None:
         return OpenAIReply(calls=(call,))
@@ -108,7 +108,7 @@ def worded(question: OpenAIQuestion) -> str:
     return f"You spoke for {question.heard.duration:.1f} seconds." if question.heard else "Hello."
 
 
-def told(question: OpenAIQuestion) -> OpenAIReply:
+def in_words(question: OpenAIQuestion) -> OpenAIReply:
     """Answer in words, for a voice to speak."""
     call = ordered_call(question)
     return OpenAIReply(worded(question)) if call is None else OpenAIReply(calls=(call,))

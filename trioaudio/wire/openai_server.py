@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple
 
 from .._errors import RemoteProtocolError
@@ -32,10 +32,11 @@ from ._openai_server_reply import OpenAIAnswer as OpenAIAnswer
 from ._openai_server_reply import OpenAICall as OpenAICall
 from ._openai_server_reply import OpenAIQuestion as OpenAIQuestion
 from ._openai_server_reply import OpenAIReply as OpenAIReply
+from ._openai_server_reply import in_tones as in_tones
+from ._openai_server_reply import in_words as in_words
 from ._openai_server_reply import parrot as parrot
-from ._openai_server_reply import told as told
 from ._openai_server_reply import tone as tone
-from ._openai_server_reply import toned as toned
+from ._openai_server_secrets import ClientSecrets as ClientSecrets
 from ._openai_server_session import ServerSession, default_session
 from ._openai_server_transcripts import Transcripts
 
@@ -98,7 +99,7 @@ class OpenAIServer:
     # ---- whoever runs it
 
     def open(
-        self, model: str | None, key: str | None, *, beta: bool = False, epoch: float = 0.0, preset: Mapping[str, object] | None = None
+        self, model: str | None, key: str | None, *, beta: bool = False, epoch: float = 0.0, secrets: ClientSecrets | None = None
     ) -> None:
         """The websocket is open. Key and model are judged now, as the live service does.
 
@@ -107,20 +108,21 @@ class OpenAIServer:
             key: which it has.
             beta: it says that it speaks the beta.
             epoch: the wall clock's time, in seconds.
-            preset: what of its session was settled before: that of the ephemeral key it comes with.
+            secrets: ephemeral keys that were given out.
         """
-        preset = preset or {}
-        model = model or str(preset.get("model") or "")
+        secrets = secrets or ClientSecrets(self.options.keys)
+        preset = secrets.session_of(key)
+        model = model or preset.get("model")
         if beta and self.options.dialect != "beta":
             self._refuse("beta_api_shape_disabled", "The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API.")
-        elif self.options.keys is not None and key not in self.options.keys:
+        elif not secrets.accepts(key, epoch):
             self._refuse("invalid_api_key", "Incorrect API key provided. You can find your API key in your account.", 3000)
         elif not model:
             self._refuse("missing_model", "You must provide a model parameter.")
         elif self.options.models is not None and model not in self.options.models:
             self._refuse("invalid_model", f'Model "{model}" is not supported in realtime mode.')
         else:
-            self._begin(model, epoch, dict(preset))
+            self._begin(model, epoch, preset)
 
     def _begin(self, model: str, epoch: float, preset: Message) -> None:
         self._session.fields = default_session(self._outbox.new_id("sess"), model, int(epoch + self.options.lasts))

@@ -32,6 +32,12 @@ def _add_file(command: Parser, name: str, metavar: str, path: Path | None, help:
         either.add_argument(f"--no-{name}", action="store_const", const=None, dest=name, help=f"leave {path} out")
 
 
+def add_base_url(command: Parser) -> None:
+    """``--base-url``; `model_spec` takes it."""
+    help = "reach the model at this server, such as ws://127.0.0.1:8765/v1 for one that 'trioaudio emulate' runs"
+    command.add_argument("--base-url", metavar="URL", help=help)
+
+
 def add_agent(command: Parser) -> None:
     """``--agent``; `read_agent` reads it."""
     command.add_argument("--agent", type=Path, metavar="FILE.toml", help="who the model is to be: instructions, voice, tools, greeting ...")

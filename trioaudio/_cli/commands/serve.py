@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..._errors import OptionError
 from ..parser import Parser, add_command, default, finish_command, port, seconds
+from ._calls import add_base_url
 from ._settings import add_config, add_insecure, add_logs, begin_logging, read_config, take_settings
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def add(commands: Commands) -> None:
     serve = add_command(commands, "serve", "answer calls, many at once", ABOUT, EXAMPLES)
     serve.add_argument("listeners", nargs="+", metavar="NAME", help="where calls come from")
     serve.add_argument("--model", metavar="SPEC", help="who answers, such as parrot; needed, here or in the section [serve] of a file")
+    add_base_url(serve)
     serve.add_argument("--agent", type=Path, metavar="FILE.toml", help="who the model is to be: instructions, voice, tools ...")
     serve.add_argument("--record", type=Path, metavar="FOLDER", help="a recording and a summary of each call, in FOLDER/DATE")
     drain = "how long calls may go on once it goes away (default: timeouts.drain, 30)"
@@ -71,12 +73,14 @@ def _add_door(serve: Parser) -> None:
 
 def serve_calls(options: argparse.Namespace) -> int:
     """Answer calls."""
+    from ..model_spec import model_spec
     from ..serve import checked_service, run_service
 
     config = read_config(options)
     take_settings(options, config.serve)
     if options.model is None:
         raise OptionError('nobody would answer: name the model, --model SPEC, or model = "SPEC" in the section [serve]')
+    options.model = model_spec(options.model, options.base_url)
     service = checked_service(options, config)
     begin_logging(config)
     return run_service(service)
