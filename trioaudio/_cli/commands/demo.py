@@ -38,5 +38,5 @@ def _demo(options: argparse.Namespace) -> int:
     from ...clips import clip_path
 
     options.source, options.model = format_spec(Spec("wavfile", str(clip_path("caller")))), "parrot"
-    options.agent = None
+    options.agent = options.base_url = None
     return run_call(options)
