@@ -29,9 +29,10 @@ class SessionCreated(ModelEvent):
 
 @dataclass(frozen=True, slots=True)
 class SessionUpdated(ModelEvent):
-    """The provider has taken a configuration, whole."""
+    """The provider has taken a configuration, whole; or (not ``acknowledged``) says nothing, and is believed to have."""
 
     name: ClassVar[str] = "session.updated"
+    acknowledged: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,16 @@ from trioaudio import (
     Agent,
     AudioDelta,
     AudioDone,
+    Called,
     FormatError,
+    InputCleared,
     InputCommitted,
     InputSpeechStarted,
     InputSpeechStopped,
     InputTranscript,
     InputTranscriptDelta,
+    ItemCreated,
+    ItemDeleted,
     ItemTruncated,
     LocalProtocolError,
     ModelEvent,
@@ -32,10 +36,15 @@ from trioaudio import (
     ResponseCreated,
     ResponseDone,
     ResponseInterrupted,
+    Returned,
+    Said,
     SessionCreated,
     SessionError,
+    SessionUpdated,
     TextDelta,
     TextDone,
+    ToolDelta,
+    ToolStart,
     TurnDetection,
     Usage,
 )
@@ -114,6 +123,41 @@ def test_a_configuration_that_is_refused_ends_the_attempt() -> None:
     assert wire.phase == "refused"
 
 
+@pytest.mark.parametrize(
+    ("code", "reason", "is_refused"),
+    [
+        (3000, "invalid_request_error.invalid_api_key", True),
+        (4000, "invalid_request_error.invalid_intent", True),
+        (4000, "insufficient_quota", True),
+        (4000, "session_limit_reached", False),
+        (1001, "Your session hit the maximum duration of 60 minutes.", False),
+        (1006, "", False),
+        (1011, "invalid_request_error.server_error", False),
+    ],
+)
+def test_a_close_frame_tells_who_is_refused_for_good(code: int, reason: str, is_refused: bool) -> None:
+    assert (ready().refused_by(code, reason) is not None) == is_refused
+
+
+def test_a_fatal_error_dooms_the_connection_until_something_is_answered() -> None:
+    wire = ready()
+    wire.receive_untrusted(says.error(None, "You exceeded your quota.", type="insufficient_quota"))
+    assert wire.phase == "ready"
+    assert wire.refused_by(1000, "") == "You exceeded your quota. (insufficient_quota)"
+    wire.receive_untrusted(says.response_created())
+    assert wire.refused_by(1000, "") is None
+
+
+def test_a_server_that_says_nothing_may_be_believed() -> None:
+    wire = OpenAIWire()
+    assert wire.assume() == []
+    assert kinds(wire.session_update(Agent(), PCM16_24K, PCM16_24K)) == ["session.update"]
+    assert wire.assume() == [SessionUpdated(acknowledged=False)]
+    assert (wire.phase, wire.counts.assumed, wire.assume()) == ("ready", 2, [])
+    assert wire.receive_untrusted(says.session_created()) == [SessionCreated("sess_1")]
+    assert wire.phase == "ready"
+
+
 def test_a_second_configuration_may_be_refused_and_the_first_goes_on() -> None:
     wire = ready()
     [update] = sent(wire.session_update(Agent("Now be brief."), PCM16_24K, PCM16_24K))
@@ -162,6 +206,7 @@ def test_transcripts_are_asked_for_unless_the_agent_wants_none() -> None:
     [
         (SessionOptions(prefix_ms=200), '"prefix_padding_ms":200'),
         (SessionOptions(answers=False), '"create_response":false'),
+        (SessionOptions(idle_timeout_ms=6_000), '"idle_timeout_ms":6000'),
         (SessionOptions(speed=1.1), '"speed":1.1'),
         (SessionOptions(language="de"), '"language":"de"'),
         (SessionOptions(transcriber="whisper-1"), '"transcription":{"model":"whisper-1"}'),
@@ -179,6 +224,7 @@ def test_each_option_reaches_the_server(options: SessionOptions, said: str) -> N
     ("agent", "said"),
     [
         (Agent(voice="cedar"), '"voice":"cedar"'),
+        (Agent(voice="voice_123"), '"voice":{"id":"voice_123"}'),
         (Agent(turn_detection=TurnDetection(mode="semantic", eagerness="low")), '"type":"semantic_vad","eagerness":"low"'),
         (Agent(turn_detection=TurnDetection(threshold=0.4, silence_ms=700.4)), '"threshold":0.4,"silence_duration_ms":700'),
         (Agent(turn_detection=TurnDetection(interrupt=False)), '"interrupt_response":false'),
@@ -205,7 +251,16 @@ def test_tools_are_described() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"speed": 2.0}, {"prefix_ms": -1}, {"max_output_tokens": 5_000}, {"noise": "loud"}, {"speed": "fast"}, {"answers": "no"}]
+    "wrong",
+    [
+        {"speed": 2.0},
+        {"prefix_ms": -1},
+        {"idle_timeout_ms": 4_999},
+        {"max_output_tokens": 5_000},
+        {"noise": "loud"},
+        {"speed": "fast"},
+        {"answers": "no"},
+    ],
 )
 def test_an_option_that_cannot_be_is_refused_at_once(wrong: dict[str, Any]) -> None:
     with pytest.raises(OptionError, match=next(iter(wrong))):
@@ -217,6 +272,32 @@ def test_an_option_that_cannot_be_is_refused_at_once(wrong: dict[str, Any]) -> N
 def test_an_option_that_nobody_knows_is_refused_with_the_nearest() -> None:
     with pytest.raises(OptionError, match="did you mean 'speed'"):
         configured(agent=Agent(provider_options={"sped": 1.0}))
+
+
+def reconfigured(wire: OpenAIWire, agent: Agent) -> dict[str, Any]:
+    [update] = sent(wire.session_update(agent, PCM16_24K, PCM16_24K))
+    output: dict[str, Any] = update["session"]["audio"]["output"]
+    return output
+
+
+def test_a_voice_that_has_been_heard_stays_and_is_not_spoken_of_again() -> None:
+    wire = ready(agent=Agent(voice="cedar"))
+    assert reconfigured(wire, Agent(voice="marin"))["voice"] == "marin"
+    wire.receive_untrusted(says.audio())
+    assert "voice" not in reconfigured(wire, Agent("Be brief.", voice="marin"))
+    with pytest.raises(OptionError, match="voice cannot change"):
+        reconfigured(wire, Agent(voice="cedar"))
+
+
+def test_the_speed_changes_between_answers() -> None:
+    wire = ready()
+    slow = Agent(provider_options={"speed": 0.8})
+    wire.receive_untrusted(says.response_created())
+    assert "speed" not in reconfigured(wire, Agent("Be brief."))
+    with pytest.raises(OptionError, match="between answers"):
+        reconfigured(wire, slow)
+    wire.receive_untrusted(says.response_done())
+    assert reconfigured(wire, slow)["speed"] == 0.8
 
 
 # ---- the caller is heard
@@ -293,9 +374,49 @@ def test_text_becomes_an_item_and_is_answered() -> None:
     assert create["type"] == "response.create"
 
 
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(9)
+
+
 def test_an_image_is_shown_with_words() -> None:
-    [item] = sent(ready().send_image("data:image/png;base64,AAAA", "What is this?"))
-    assert [part["type"] for part in item["item"]["content"]] == ["input_text", "input_image"]
+    wire = ready()
+    [item] = sent(wire.send_image(PNG, "image/png", "What is this?"))
+    words, image = item["item"]["content"]
+    assert words == {"type": "input_text", "text": "What is this?"}
+    assert image == {"type": "input_image", "image_url": f"data:image/png;base64,{base64.b64encode(PNG).decode()}"}
+    assert wire.owed() == []
+
+
+@pytest.mark.parametrize(
+    ("data", "media_type", "why"),
+    [
+        (PNG, "image/gif", "not 'image/gif'"),
+        (b"GIF89a", "image/png", "begins with 47 49 46"),
+        (b"", "image/jpeg", "begins with nothing"),
+        (PNG + bytes(11 * 2**20), "image/png", "at most"),
+    ],
+)
+def test_what_is_no_image_is_not_sent(data: bytes, media_type: str, why: str) -> None:
+    with pytest.raises(LocalProtocolError, match=why):
+        ready().send_image(data, media_type)
+
+
+def test_a_conversation_that_went_before_is_told_in_text_and_not_answered() -> None:
+    wire = ready()
+    history = [Said("caller", "Where is it?"), Said("agent", "Let me"), Called("c1", "look_up", '{"k":7}'), Returned("c1", "in Berlin")]
+    items = [message["item"] for message in sent(wire.seed(history))]
+    assert items == [
+        {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Where is it?"}]},
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Let me"}]},
+        {"type": "function_call", "call_id": "c1", "name": "look_up", "arguments": '{"k":7}'},
+        {"type": "function_call_output", "call_id": "c1", "output": "in Berlin"},
+    ]
+    assert wire.owed() == []
+
+
+def test_an_item_is_announced_once_under_whichever_name() -> None:
+    wire = ready()
+    assert len(wire.receive_untrusted(says.event("conversation.item.created", item={"id": "item_1"}))) == 1
+    assert wire.receive_untrusted(says.event("conversation.item.added", item={"id": "item_1"})) == []
 
 
 def test_instructions_for_one_answer_go_beside_those_of_the_agent() -> None:
@@ -347,7 +468,18 @@ READ: list[tuple[str, list[ModelEvent]]] = [
         says.response_done("resp_1", "cancelled", status_details="turn_detected"),
         [ResponseInterrupted("resp_1"), ResponseDone("resp_1", "interrupted")],
     ),
-    (says.event("conversation.item.added", item={"id": "item_1", "type": "mcp_call"}), []),
+    (says.event("conversation.item.added", item={"id": "item_1", "type": "mcp_call"}), [ItemCreated("item_1", "mcp_call")]),
+    (says.event("conversation.item.created", item={"id": "item_1", "role": "user"}), [ItemCreated("item_1", speaker="caller")]),
+    (says.event("conversation.item.added", item={"id": "i", "type": "message", "role": "assistant"}), [ItemCreated("i", speaker="agent")]),
+    (says.event("conversation.item.deleted", item_id="item_1"), [ItemDeleted("item_1")]),
+    (says.event("conversation.item.deleted", item_id=""), []),
+    (says.event("input_audio_buffer.cleared"), [InputCleared()]),
+    (says.session_updated(), [SessionUpdated()]),
+    (
+        says.event("response.output_item.added", response_id="resp_1", item={"type": "function_call", "call_id": "c", "name": "look_up"}),
+        [ToolStart("c", "look_up", "resp_1")],
+    ),
+    (says.event("response.function_call_arguments.delta", call_id="c", delta='{"a"'), [ToolDelta("c", '{"a"')]),
 ]
 
 

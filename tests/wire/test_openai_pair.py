@@ -22,6 +22,7 @@ from trioaudio import (
     InputSpeechStopped,
     InputTranscript,
     InputTranscriptDelta,
+    ItemCreated,
     ItemTruncated,
     ModelEvent,
     OutputTranscript,
@@ -32,6 +33,7 @@ from trioaudio import (
     ResponseInterrupted,
     SessionCreated,
     SessionError,
+    SessionUpdated,
     ToolCall,
     TurnDetection,
 )
@@ -133,8 +135,8 @@ def in_order(events: list[ModelEvent]) -> list[type[ModelEvent]]:
 
 
 TURN = [
-    SessionCreated, InputSpeechStarted, InputSpeechStopped, InputCommitted, InputTranscriptDelta, InputTranscript, ResponseCreated,
-    OutputTranscriptDelta, AudioDelta, AudioDone, OutputTranscript, ResponseDone, RateLimitsUpdated,
+    SessionCreated, SessionUpdated, InputSpeechStarted, InputSpeechStopped, InputCommitted, ItemCreated, InputTranscriptDelta,
+    InputTranscript, ResponseCreated, OutputTranscriptDelta, AudioDelta, AudioDone, OutputTranscript, ResponseDone, RateLimitsUpdated,
 ]  # fmt: skip
 
 
@@ -196,7 +198,7 @@ def test_a_manual_turn_is_answered() -> None:
     pair.speak(speech())
     pair.send(pair.wire.commit())
     pair.wait(5.0)
-    assert in_order(pair.events)[1:4] == [InputCommitted, InputTranscriptDelta, InputTranscript]
+    assert in_order(pair.events)[2:6] == [InputCommitted, ItemCreated, InputTranscriptDelta, InputTranscript]
     assert any(isinstance(event, ResponseDone) for event in pair.events)
     assert pair.server.errors == []
 

@@ -16,7 +16,7 @@ from wire import openai_says as says
 from wire.openai_emulated import Emulated, speech
 from wire.openai_says import ready
 
-from trioaudio import Agent, TurnDetection
+from trioaudio import Agent, Called, Returned, Said, TurnDetection
 from trioaudio.audio import ALAW_8K, MULAW_8K, PCM16_24K, AudioFormat, Frame
 from trioaudio.wire.openai import OpenAIWire, SessionOptions
 from trioaudio.wire.openai_server import OpenAICall, OpenAIQuestion, OpenAIReply, parrot
@@ -32,6 +32,7 @@ options = st.builds(
     SessionOptions,
     answers=st.booleans(),
     prefix_ms=st.none() | st.integers(0, 1_000),
+    idle_timeout_ms=st.none() | st.integers(5_000, 30_000),
     language=st.none() | st.just("de"),
     noise=st.none() | st.sampled_from(["near_field", "far_field"]),
     output=st.sampled_from(["audio", "text"]),
@@ -62,7 +63,7 @@ agents = st.builds(
     Agent,
     st.text(max_size=50),
     transcribe=st.booleans(),
-    voice=st.none() | st.sampled_from(["marin", "cedar"]),
+    voice=st.none() | st.sampled_from(["marin", "cedar", "voice_1"]),
     turn_detection=turns,
     tools=st.sampled_from([(), (book,)]),
 )
@@ -110,7 +111,9 @@ def test_everything_that_is_said_in_a_call_is_valid(audio: bytes, format: AudioF
     call = {"id": "f", "type": "function_call", "status": "completed", "call_id": "call_1", "name": "look_up", "arguments": "{}"}
     wire.receive_untrusted(says.event("response.output_item.done", item=call))
     assert len(valid(*wire.tool_result("call_1", words))) == 1
-    valid(*wire.send_text(words), *wire.send_image("data:image/png;base64,AAAA", words))
+    valid(*wire.send_text(words), *wire.send_image(b"\x89PNG\r\n\x1a\n", "image/png", words))
+    history = [Said("caller", words), Said("agent", words), Called("call_0", "look_up", "{}"), Returned("call_0", words)]
+    valid(*wire.seed(history), *wire.delete_item("item_1"), *wire.aside(words)[1])
     wire.receive_untrusted(says.response_created("resp_2"))
     assert len(valid(*wire.cancel())) == 1
     wire.receive_untrusted(says.response_done("resp_2"))

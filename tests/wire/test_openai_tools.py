@@ -8,7 +8,7 @@ import pytest
 from wire import openai_says as says
 from wire.openai_says import ready, sent
 
-from trioaudio import ModelEvent, ResponseDone, ToolCall
+from trioaudio import ModelEvent, ResponseDone, ToolCall, ToolCancelled, ToolStart
 from trioaudio.wire.openai import OpenAIWire
 
 CALL = ToolCall("call_1", "look_up", '{"a":1}', "resp_1")
@@ -74,3 +74,22 @@ def test_a_result_that_comes_after_the_answer_was_interrupted_is_told() -> None:
     wire = ready()
     heard(wire, item_done(), says.speech_started(), says.response_done("resp_1", "cancelled", "turn_detected"))
     assert len(wire.tool_result("call_1", "42")) == 1
+
+
+def added() -> str:
+    return says.event("response.output_item.added", response_id="resp_1", output_index=0, item=item("in_progress", arguments=""))
+
+
+@pytest.mark.parametrize("ends", [[item_done("incomplete")], []], ids=["item incomplete", "response over"])
+def test_a_call_that_was_begun_and_never_finished_is_cancelled_once(ends: list[str]) -> None:
+    cancelled = says.response_done("resp_1", "cancelled", "client_cancelled", output=[item("incomplete")] if ends else [])
+    events = heard(ready(), added(), added(), *ends, cancelled)
+    assert [event for event in events if not isinstance(event, ResponseDone)] == [
+        ToolStart("call_1", "look_up", "resp_1"),
+        ToolCancelled("call_1"),
+    ]
+
+
+def test_a_call_that_was_finished_is_not_cancelled() -> None:
+    events = heard(ready(), added(), item_done(), says.response_done("resp_1", "cancelled", "turn_detected", output=[item()]))
+    assert [type(event).__name__ for event in events] == ["ToolStart", "ToolCall", "ResponseInterrupted", "ResponseDone"]

@@ -5,8 +5,9 @@ What is sent and what it means is `trioaudio.wire.openai`; here it meets a webso
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Annotated, Literal, TypeAlias
@@ -15,19 +16,22 @@ from urllib.parse import quote, urlsplit
 import trio
 
 from .._agent import Agent
-from .._errors import OptionError, RemoteProtocolError
+from .._errors import ModelRefused, OptionError, RemoteProtocolError, ResponseFailedError
+from .._history import HistoryItem
 from .._limits import Limits
-from .._model_events import ModelEvent
+from .._model_events import ModelEvent, SessionExpiring
 from .._secret import Secret
 from ..abc import Capability, MessageLine, Model, Option, WebSocket, model_plugin, open_socket, require_private
-from ..audio import AudioFormat, Frame
+from ..audio import PCM16_24K, AudioFormat, Frame
 from ..wire._openai_formats import FORMATS
-from ..wire.openai import OpenAIWire, SessionOptions
+from ..wire.openai import AsideEnd, OpenAIWire, SessionOptions
 
 KEY = "OPENAI_API_KEY"
 URL = "wss://api.openai.com/v1"
 LONGEST_MESSAGE = 16 * 2**20
 """Characters of a message that comes in; the server may send items with all their audio."""
+LONGEST_ASIDE = 120.0
+"""Seconds that an answer aside is waited for; a server that does not know how to make one may never say so."""
 
 _Header: TypeAlias = Literal["bearer", "api-key"]
 
@@ -43,6 +47,7 @@ async def open_openai(
     insecure: bool = False,
     answers: bool = True,
     prefix_ms: int | None = None,
+    idle_timeout_ms: int | None = None,
     transcriber: str = "gpt-4o-mini-transcribe",
     language: str | None = None,
     noise: Literal["near_field", "far_field"] | None = None,
@@ -62,6 +67,7 @@ async def open_openai(
         insecure: let the key travel unencrypted to another machine.
         answers: the server answers each utterance by itself; if not, the app lets it (`Session.respond`).
         prefix_ms: what from before the start of speech belongs to it, in milliseconds.
+        idle_timeout_ms: after so many milliseconds without a word of the caller's the model speaks again, 5000 to 30000.
         transcriber: the model that writes down what the caller says.
         language: the caller's language for that, such as en.
         noise: noise reduction for a microphone near or far.
@@ -78,6 +84,7 @@ async def open_openai(
     options = SessionOptions(
         answers=answers,
         prefix_ms=prefix_ms,
+        idle_timeout_ms=idle_timeout_ms,
         transcriber=transcriber,
         language=language,
         noise=noise,
@@ -105,7 +112,7 @@ async def open_openai_over(websocket: WebSocket, options: SessionOptions | None 
     try:
         yield model
     finally:
-        model._line.close()
+        model._close()
 
 
 def realtime_url(base_url: str, model: str) -> str:
@@ -145,21 +152,28 @@ class OpenAIModel(Model):
     name: str = "openai"
     input_formats: tuple[AudioFormat, ...] = FORMATS
     output_formats: tuple[AudioFormat, ...] = FORMATS
-    capabilities: frozenset[Capability] = frozenset({"commit", "cancel", "truncate", "text", "respond", "tools"})
+    capabilities: frozenset[Capability] = frozenset({
+        "commit", "cancel", "truncate", "text", "respond", "tools", "history", "clear", "images", "aside", "items", "update"
+    })  # fmt: skip
 
     def __init__(self, websocket: WebSocket, wire: OpenAIWire) -> None:
         self.wire: OpenAIWire = wire
         """What is known of the session; its ``counts`` tell what was skipped and swallowed."""
         self._line = MessageLine(websocket)
         self._events: deque[ModelEvent] = deque()
+        self._expires_at: float | None = None
+        self._asides: dict[str, _Aside] = {}
+        self._formats = PCM16_24K, PCM16_24K
 
     async def start(self, agent: Agent, input_format: AudioFormat, output_format: AudioFormat) -> None:
         """As `Model.start`; returns when the server has agreed to the configuration, formats and all.
 
         Raises:
             OptionError: the agent has provider options that there are not.
+            ModelRefused: the server will never take this: the key, the model, no quota.
             trio.BrokenResourceError: the server refused, or set other formats; the message says what it said.
         """
+        self._formats = input_format, output_format
         await self._read_while("connecting")
         with suppress(trio.BrokenResourceError):  # what is read next says why
             await self._line.send(self.wire.session_update(agent, input_format, output_format))
@@ -173,7 +187,8 @@ class OpenAIModel(Model):
             except trio.EndOfChannel:
                 raise trio.BrokenResourceError("the server ended the session before it began") from None
         if (refusal := self.wire.refusal) is not None:
-            raise trio.BrokenResourceError(f"the server refused the session: {refusal.message} ({refusal.code})")
+            kind = ModelRefused if refusal.meaning == "fatal" else trio.BrokenResourceError
+            raise kind(f"the server refused the session: {refusal.message} ({refusal.code}){_HINTS.get(refusal.code, '')}")
 
     async def receive(self) -> ModelEvent:
         """As `Model.receive`."""
@@ -186,10 +201,28 @@ class OpenAIModel(Model):
     async def _read(self) -> None:
         try:
             self._events.extend(self.wire.receive_untrusted(await self._line.receive()))
-        except RemoteProtocolError as exc:
-            raise trio.BrokenResourceError(f"the server breaks the protocol: {exc}") from exc
+        except (trio.EndOfChannel, trio.BrokenResourceError) as exc:
+            self._give_up_asides()
+            if (refusal := self.wire.refused_by(*self._line.end)) is not None:
+                raise ModelRefused(f"the server refused the session: {refusal}") from exc
+            if isinstance(exc, RemoteProtocolError):
+                raise trio.BrokenResourceError(f"the server breaks the protocol: {exc}") from exc
+            raise
+        self._note_expiry()
+        self._tell_asides()
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):  # the next one to receive is told
             self._line.post(self.wire.owed())
+
+    def _note_expiry(self) -> None:
+        """Say when the session ends, as soon as the server has said it: it gives no other warning.
+
+        The server says it in the time of the world's clocks, which is turned into seconds from now here and nowhere else.
+        """
+        expires_at = self.wire.expires_at
+        if expires_at is not None and expires_at != self._expires_at:
+            self._expires_at = expires_at
+            if (seconds := expires_at - time.time()) > 0:
+                self._events.append(SessionExpiring(seconds))
 
     async def append(self, frame: Frame) -> None:
         """As `Model.append`."""
@@ -227,3 +260,78 @@ class OpenAIModel(Model):
     async def send_tool_result(self, call_id: str, output: str, *, error: bool = False) -> None:
         """As `Model.send_tool_result`; the protocol does not tell errors from results, so the output says it."""
         await self._line.send(self.wire.tool_result(call_id, output))
+
+    async def clear(self) -> None:
+        """As `Model.clear`."""
+        await self._line.send(self.wire.clear())
+
+    async def send_image(self, data: bytes, media_type: str, text: str | None = None) -> None:
+        """As `Model.send_image`; PNG and JPEG, up to 10 MiB."""
+        await self._line.send(self.wire.send_image(data, media_type, text))
+
+    async def seed(self, history: Sequence[HistoryItem]) -> None:
+        """As `Model.seed`; what the agent said goes as text, so the model knows what was heard and not how it sounded."""
+        await self._line.send(self.wire.seed(history))
+
+    async def create_item(self, item: HistoryItem) -> None:
+        """As `Model.create_item`."""
+        await self._line.send(self.wire.seed([item]))
+
+    async def delete_item(self, item_id: str) -> None:
+        """As `Model.delete_item`; an item that there is not is a `SessionError`."""
+        await self._line.send(self.wire.delete_item(item_id))
+
+    async def update(self, agent: Agent) -> None:
+        """As `Model.update`; what the server refuses of it is a `SessionError`, and then nothing has changed."""
+        await self._line.send(self.wire.session_update(agent, *self._formats))
+
+    async def aside(self, instructions: str) -> str:
+        """As `Model.aside`; a server that makes none is given two minutes."""
+        key, messages = self.wire.aside(instructions)
+        waiting = self._asides[key] = _Aside()
+        try:
+            await self._line.send(messages)
+            with trio.move_on_after(LONGEST_ASIDE):
+                await waiting.over.wait()
+        finally:
+            del self._asides[key]
+            self.wire.forget_aside(key)
+        return waiting.text()
+
+    def _tell_asides(self) -> None:
+        for end in self.wire.asides_ended:
+            if (waiting := self._asides.get(end.key)) is not None:
+                waiting.end = end
+                waiting.over.set()
+        self.wire.asides_ended.clear()
+
+    def _give_up_asides(self) -> None:
+        for waiting in self._asides.values():
+            waiting.is_lost = True
+            waiting.over.set()
+
+    def _close(self) -> None:
+        self._line.close()
+        self._give_up_asides()
+
+
+class _Aside:
+    """Somebody who waits for an answer beside the conversation."""
+
+    def __init__(self) -> None:
+        self.over = trio.Event()
+        self.end: AsideEnd | None = None
+        self.is_lost = False
+
+    def text(self) -> str:
+        if self.end is None and self.is_lost:
+            raise trio.BrokenResourceError("the connection ended before the answer came")
+        if self.end is None:
+            raise ResponseFailedError("no_answer", f"the server did not answer within {LONGEST_ASIDE:g} s")
+        if self.end.error is not None:
+            raise ResponseFailedError(self.end.error.code, self.end.error.message or "the server does not say why")
+        return self.end.text
+
+
+_HINTS = {"invalid_api_key": f"; check the key in the variable {KEY}", "invalid_model": "; check the name of the model"}
+"""What to do about a refusal."""

@@ -6,6 +6,7 @@ It keeps the ledger of received audio, and knows which answers are over for us: 
 from __future__ import annotations
 
 import binascii
+from collections.abc import Callable
 from typing import Literal, TypeAlias
 
 from .._errors import FormatError, RemoteProtocolError
@@ -41,6 +42,8 @@ class AnswerReader:
     def __init__(self, gate: ResponseGate) -> None:
         self.late_audio = 0
         """Pieces of audio that came too late."""
+        self.has_spoken = False
+        """Whether there was any audio."""
         self._gate = gate
         self.speak(PCM16_24K)
         self._silenced: Remembered[None] = Remembered()
@@ -89,11 +92,16 @@ class AnswerReader:
         return [*calls, *interrupted, *failed, ResponseDone(response_id, status, usage_untrusted(response))]
 
     def item_added(self, message: Message) -> list[ModelEvent]:
-        """An item joins a response: what follows without an id is about it."""
-        item_id = name_or_none(part(message, "item"), "id")
+        """An item joins a response: what follows without an id is about it. It may be the start of a call."""
+        item, response_id = part(message, "item"), self._response_of(message)
+        item_id = name_or_none(item, "id")
         if item_id is not None:
-            self._items[self._response_of(message)] = item_id
-        return []
+            self._items[response_id] = item_id
+        return self._calls.begun(item, response_id)
+
+    def arguments(self, message: Message) -> list[ModelEvent]:
+        """Some of the arguments of a call."""
+        return self._calls.arguments(message)
 
     def item_done(self, message: Message) -> list[ModelEvent]:
         """An item is done; if it is the call of a tool that was not cut short, this is the call."""
@@ -118,6 +126,7 @@ class AnswerReader:
             return []
         if not frame.num_samples:
             return []
+        self.has_spoken = True
         self._ledger.add(item_id, count(message, "content_index"), frame.num_samples)
         return [AudioDelta(item_id, frame, response_id)]
 
@@ -208,3 +217,20 @@ def _status(response: Message) -> Status:
 def _failure(response: Message) -> list[ModelEvent]:
     error = error_untrusted(_details(response))
     return [SessionError(error.code, error.message or "the response failed, and the server does not say why")]
+
+
+ANSWERS: dict[str, Callable[[AnswerReader, Message], list[ModelEvent]]] = {
+    "response.done": AnswerReader.response_done,
+    "response.output_item.added": AnswerReader.item_added,
+    "response.output_item.done": AnswerReader.item_done,
+    "response.function_call_arguments.delta": AnswerReader.arguments,
+    "response.function_call_arguments.done": AnswerReader.arguments_done,
+    "response.output_audio.delta": AnswerReader.audio,
+    "response.output_audio.done": AnswerReader.audio_done,
+    "response.output_audio_transcript.delta": AnswerReader.words,
+    "response.output_audio_transcript.done": AnswerReader.all_words,
+    "response.output_text.delta": AnswerReader.text,
+    "response.output_text.done": AnswerReader.all_text,
+    "conversation.item.truncated": AnswerReader.truncated,
+}
+"""The events that are read here, by their names."""

@@ -16,7 +16,7 @@ class Dialect:
     correlates: bool = True
     """Whether a ``response.create`` may have metadata, which the response then carries: so it is known whose response it is."""
 
-    def session(self, agent: Agent, input_format: AudioFormat, output_format: AudioFormat, options: SessionOptions) -> Message:
+    def session(self, agent: Agent, options: SessionOptions, input_format: AudioFormat, output_format: AudioFormat) -> Message:
         """The ``session`` of a ``session.update``.
 
         Raises:
@@ -27,6 +27,10 @@ class Dialect:
     def response(self, wanted: Message) -> Message:
         """The parameters of a ``response.create``, which are given as OpenAI names them."""
         return wanted
+
+    def item(self, item: Message) -> Message:
+        """An item for the conversation, which is given as OpenAI writes it."""
+        return item
 
     def event_name(self, kind: str) -> str:
         """What OpenAI calls an event of this type."""

@@ -5,9 +5,12 @@ The server may detect turns itself; then it takes utterances and answers them, a
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from .._agent import Agent
 from .._errors import FormatError
 from .._model_events import (
+    InputCleared,
     InputCommitted,
     InputSpeechStarted,
     InputSpeechStopped,
@@ -98,6 +101,16 @@ class InputReader:
         self._uncommitted = 0
         return [InputCommitted(item_id)]
 
+    def timed_out(self, message: Message) -> list[ModelEvent]:
+        """The caller said nothing for so long that the server takes the silence for an utterance (``idle_timeout_ms``)."""
+        self._stopped[name_or_none(message, "item_id") or ""] = None
+        self._gate.speech_stopped(self._answered)
+        return []
+
+    def cleared(self, message: Message) -> list[ModelEvent]:
+        """What was appended since the last utterance is forgotten."""
+        return [InputCleared()]
+
     def nothing_to_commit(self) -> None:
         """The server had taken the utterance itself."""
         self._commits = False
@@ -116,3 +129,16 @@ class InputReader:
         self._gate.nothing_expected()
         error = error_untrusted(message)
         return [SessionError(error.code, f"what the caller said could not be written down: {error.message}")]
+
+
+INPUTS: dict[str, Callable[[InputReader, Message], list[ModelEvent]]] = {
+    "input_audio_buffer.speech_started": InputReader.speech_started,
+    "input_audio_buffer.speech_stopped": InputReader.speech_stopped,
+    "input_audio_buffer.committed": InputReader.committed,
+    "input_audio_buffer.cleared": InputReader.cleared,
+    "input_audio_buffer.timeout_triggered": InputReader.timed_out,
+    "conversation.item.input_audio_transcription.delta": InputReader.words,
+    "conversation.item.input_audio_transcription.completed": InputReader.all_words,
+    "conversation.item.input_audio_transcription.failed": InputReader.not_understood,
+}
+"""The events that are read here, by their names."""

@@ -18,15 +18,10 @@ BETA_NAMES: dict[str, str] = {
 
 UNUSED_EVENTS = frozenset({
     "conversation.created",
-    "response.function_call_arguments.delta",
-    "input_audio_buffer.cleared",
-    "conversation.item.added",
     "conversation.item.done",
     "conversation.item.retrieved",
-    "conversation.item.deleted",
     "conversation.item.input_audio_transcription.segment",
     "input_audio_buffer.dtmf_event_received",
-    "input_audio_buffer.timeout_triggered",
     "response.content_part.added",
     "response.content_part.done",
     "output_audio_buffer.started",

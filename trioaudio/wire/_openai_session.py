@@ -33,6 +33,8 @@ class SessionOptions:
     Args:
         answers: the server answers each utterance by itself.
         prefix_ms: what from before the start of speech belongs to it, in milliseconds (turn detection ``server``).
+        idle_timeout_ms: after so many milliseconds without a word of the caller's the server speaks again, 5000 to 30000, counted from the
+            end of its last answer as heard (turn detection ``server``).
         transcriber: the model that writes down what the caller says, where the agent wants it.
         language: the caller's language for that, as ISO 639-1.
         noise: noise reduction for a microphone near or far.
@@ -47,6 +49,7 @@ class SessionOptions:
 
     answers: bool = True
     prefix_ms: int | None = None
+    idle_timeout_ms: int | None = None
     transcriber: str = "gpt-4o-mini-transcribe"
     language: str | None = None
     noise: Noise | None = None
@@ -58,6 +61,7 @@ class SessionOptions:
     def __post_init__(self) -> None:
         _require_kind("answers", self.answers, bool)
         _require_range("prefix_ms", self.prefix_ms, 0, 10_000, whole=True)
+        _require_range("idle_timeout_ms", self.idle_timeout_ms, 5_000, 30_000, whole=True)
         _require_kind("transcriber", self.transcriber, str)
         _require_kind("language", self.language, (str, NoneType))
         _require_choice("noise", self.noise, (None, *get_args(Noise)))
@@ -113,13 +117,18 @@ def session_object(agent: Agent, input_format: AudioFormat, output_format: Audio
                 "turn_detection": _turn_detection(agent.turn_detection, options),
                 **_given(noise_reduction=options.noise and {"type": options.noise}),
             },
-            "output": {"format": written_format(output_format), **_given(voice=agent.voice, speed=options.speed)},
+            "output": {"format": written_format(output_format), **_given(voice=written_voice(agent.voice), speed=options.speed)},
         },
         **_given(
             max_output_tokens=options.max_output_tokens,
             reasoning=options.reasoning and {"effort": options.reasoning},
         ),
     }
+
+
+def written_voice(voice: str | None) -> str | Message | None:
+    """A voice by its name; one of the customer's own goes by its id."""
+    return {"id": voice} if voice is not None and voice.startswith("voice_") else voice
 
 
 def _transcription(options: SessionOptions) -> Message:
@@ -133,7 +142,7 @@ def _turn_detection(turns: TurnDetection, options: SessionOptions) -> Message | 
         case "server":
             silence = None if turns.silence_ms is None else round(turns.silence_ms)
             tuned = _given(threshold=turns.threshold, prefix_padding_ms=options.prefix_ms, silence_duration_ms=silence)
-            return {"type": "server_vad", **tuned, **acts}
+            return {"type": "server_vad", **tuned, **_given(idle_timeout_ms=options.idle_timeout_ms), **acts}
         case "semantic":
             return {"type": "semantic_vad", **_given(eagerness=turns.eagerness), **acts}
         case "manual":

@@ -16,28 +16,29 @@ Source: OpenAI API reference, Realtime API (GA), and published captures of the l
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 from .._agent import Agent
-from .._errors import LocalProtocolError
-from .._model_events import ModelEvent, RateLimitsUpdated, ResponseCreated, ResponseDone, SessionCreated, SessionError
-from ..audio import PCM16_24K, AudioFormat, Frame
-from ._json import Message, name_or_none, number_or_none, object_untrusted, part, text, written
-from ._openai_answer import AnswerReader
+from .._history import HistoryItem
+from .._model_events import ModelEvent, RateLimitsUpdated, ResponseCreated, ResponseDone, SessionError
+from ..audio import AudioFormat, Frame
+from ._json import Message, object_untrusted, text, written
+from ._openai_answer import ANSWERS, AnswerReader
+from ._openai_asides import AsideEnd as AsideEnd
+from ._openai_asides import AsideReader
 from ._openai_dialect import GA as GA
 from ._openai_dialect import Dialect as Dialect
 from ._openai_errors import WireError, error_untrusted
 from ._openai_gate import ResponseGate
-from ._openai_input import InputReader
+from ._openai_input import INPUTS, InputReader
+from ._openai_items import ITEMS, ItemReader, history_item, image, result_item, user_item, words
+from ._openai_life import LIFE, SessionLife
+from ._openai_life import Phase as Phase
 from ._openai_names import UNUSED_EVENTS
 from ._openai_session import SessionOptions as SessionOptions
-from ._openai_session import expect_formats
 from ._openai_usage import limits_untrusted
 from ._openai_writer import Writer
-
-Phase: TypeAlias = Literal["connecting", "created", "configuring", "ready", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +47,14 @@ class WireCounts:
 
     ``unknown_events`` are of a type that is not known here; ``races`` are errors that meant only that two messages had crossed;
     ``late_audio`` are pieces of audio of answers that were over for us; ``needless`` are things that were asked for and not
-    sent, because they would have changed nothing.
+    sent, because they would have changed nothing; ``assumed`` are words of the server that never came and were waited for.
     """
 
     unknown_events: int
     races: int
     late_audio: int
     needless: int
+    assumed: int = 0
 
 
 class OpenAIWire:
@@ -61,31 +63,57 @@ class OpenAIWire:
     def __init__(self, options: SessionOptions | None = None, dialect: Dialect = GA) -> None:
         self.options: SessionOptions = options or SessionOptions()
         self.dialect: Dialect = dialect
-        self.phase: Phase = "connecting"
-        self.refusal: WireError | None = None
-        """Why the server does not want this session, in phase ``refused``."""
-        self.session_id: str | None = None
-        self.expires_at: float | None = None
-        """When the server will end the session, in seconds of the epoch, if it says so."""
-        self._agent = Agent()
-        self._input_format = self._output_format = PCM16_24K
+        self.asides_ended: list[AsideEnd] = []
+        """Answers aside that have come, or will not; whoever takes them empties the list."""
         self._writer = Writer()
         self._gate = ResponseGate(self._writer.new_id, correlates=dialect.correlates)
         self._answer = AnswerReader(self._gate)
         self._input = InputReader(self._writer, self._answer, self._gate)
-        self._update_id = ""
+        self._items, self._asides = ItemReader(), AsideReader()
+        self._life = SessionLife(self.options, dialect)
         self._cancels_unborn = False
         self._unknown = self._races = self._needless = 0
 
     @property
     def counts(self) -> WireCounts:
         """What was skipped, swallowed and spared so far."""
-        return WireCounts(self._unknown, self._races, self._answer.late_audio, self._needless)
+        return WireCounts(self._unknown, self._races, self._answer.late_audio, self._needless, self._life.assumed)
+
+    @property
+    def phase(self) -> Phase:
+        """Where the session stands."""
+        return self._life.phase
+
+    @property
+    def refusal(self) -> WireError | None:
+        """Why the server does not want this session, in phase ``refused``."""
+        return self._life.refusal
+
+    @property
+    def session_id(self) -> str | None:
+        """The server's name for the session."""
+        return self._life.session_id
+
+    @property
+    def expires_at(self) -> float | None:
+        """When the server will end the session, in seconds of the epoch, if it says so."""
+        return self._life.expires_at
 
     @property
     def responding(self) -> bool:
         """Whether a response is being made or asked for."""
         return self._gate.state != "free"
+
+    def refused_by(self, code: int | None, reason: str) -> str | None:
+        """Why connecting again will not help, now that the connection has ended with this close frame; None: it may.
+
+        The live service ends a connection that it refuses for good with code 3000 or 4000, and the error as the reason.
+        """
+        return self._life.refused_by(code, reason)
+
+    def assume(self) -> list[ModelEvent]:
+        """The server says nothing: go on as if it had said what is waited for, that the session exists or how it is."""
+        return self._life.assume()
 
     # ---- what one wants; each method returns the messages to send, in order
 
@@ -97,18 +125,13 @@ class OpenAIWire:
             OptionError: the agent has provider options that there are not.
             LocalProtocolError: the server has not said yet that the session exists, or its configuration is under way.
         """
-        if self.phase not in ("created", "ready"):
-            raise LocalProtocolError(f"a session is configured once it has been created; this one is {self.phase}")
-        options = self.options.overridden(agent.provider_options)
-        session = self.dialect.session(agent, input_format, output_format, options)
-        self._agent = agent
-        if self.phase == "created":
-            self._input_format, self._output_format = input_format, output_format
+        update_id, life = self._writer.new_id(), self._life
+        state = {"spoken": self._answer.has_spoken, "speaking": self.responding}
+        session = life.configure(agent, input_format, output_format, update_id, **state)
+        if life.phase == "configuring":
             self._answer.speak(output_format)
-            self.phase = "configuring"
-        self._input.configure(agent, self._input_format, answered=options.answers)
-        self._update_id = self._writer.new_id()
-        return [written({"type": "session.update", "event_id": self._update_id, "session": session})]
+        self._input.configure(agent, life.input_format, answered=life.options.answers)
+        return [written({"type": "session.update", "event_id": update_id, "session": session})]
 
     def append(self, frame: Frame) -> str:
         """Let the model hear a frame; the one message is made without decoding what came as base64.
@@ -140,25 +163,48 @@ class OpenAIWire:
         Raises:
             LocalProtocolError: too many answers are waited for already.
         """
-        both = "\n\n".join(filter(None, (self._agent.instructions, instructions)))  # the server would take one for the other
+        both = "\n\n".join(filter(None, (self._life.agent.instructions, instructions)))  # the server would take one for the other
         self._gate.ask({} if instructions is None else {"instructions": both})
         return self.owed()
 
-    def send_text(self, words: str, *, answer: bool = True) -> list[str]:
+    def send_text(self, text: str, *, answer: bool = True) -> list[str]:
         """Say something on the caller's behalf; ``answer`` it, now or when its turn comes."""
-        message = self._user_item([{"type": "input_text", "text": words}])
+        message = self._item(user_item(words(text)))
         return [message, *(self.respond() if answer else ())]
 
-    def send_image(self, data_uri: str, words: str = "") -> list[str]:
-        """Show the model an image (a ``data:`` URI of PNG or JPEG), with words about it; nothing is answered yet."""
-        said = [{"type": "input_text", "text": words}] if words else []
-        return [self._user_item([*said, {"type": "input_image", "image_url": data_uri}])]
+    def send_image(self, data: bytes, media_type: str, text: str | None = None) -> list[str]:
+        """Show the model a PNG or JPEG, with words about it; nothing is answered yet.
+
+        Raises:
+            LocalProtocolError: it is neither, or too big.
+        """
+        return [self._item(user_item(*([words(text)] if text else []), image(data, media_type)))]
 
     def tool_result(self, call_id: str, output: str) -> list[str]:
         """What came of a call; nothing is sent for one that is unknown or has its result. Nothing is answered yet."""
-        if not self._answer.answered(call_id):
-            return self._spared()
-        return [self._writer.item({"type": "function_call_output", "call_id": call_id, "output": output})]
+        return [self._item(result_item(call_id, output))] if self._answer.answered(call_id) else self._spared()
+
+    def seed(self, history: Sequence[HistoryItem]) -> list[str]:
+        """Put a conversation that went before at the end of this one; nothing is answered."""
+        return [self._item(history_item(item)) for item in history]
+
+    def delete_item(self, item_id: str) -> list[str]:
+        """Take an item out of the conversation."""
+        return [self._writer.message("conversation.item.delete", item_id=item_id)]
+
+    def aside(self, instructions: str) -> tuple[str, list[str]]:
+        """Ask for an answer in text beside the conversation; the key by which it is found in ``asides_ended``.
+
+        Raises:
+            LocalProtocolError: too many are waited for already.
+        """
+        key = self._writer.new_id()
+        parameters = self.dialect.response(self._asides.ask(key, instructions))
+        return key, [written({"type": "response.create", "event_id": key, "response": parameters})]
+
+    def forget_aside(self, key: str) -> None:
+        """Nobody waits for this answer any more; whatever comes of it goes nowhere."""
+        self._asides.forget(key)
 
     def cancel(self) -> list[str]:
         """Stop the answer that is being made; nothing is sent if none is, or if it is being stopped already."""
@@ -189,8 +235,8 @@ class OpenAIWire:
     def _parameters(self, create: Message) -> Message:
         return {"response": self.dialect.response(create["response"])} if "response" in create else {}
 
-    def _user_item(self, content: list[Message]) -> str:
-        return self._writer.item({"type": "message", "role": "user", "content": content})
+    def _item(self, item: Message) -> str:
+        return self._writer.item(self.dialect.item(item))
 
     def _spared(self) -> list[str]:
         self._needless += 1
@@ -206,42 +252,38 @@ class OpenAIWire:
         """
         message = object_untrusted(data)
         kind = self.dialect.event_name(text(message, "type"))
-        if kind in _ANSWERS:
-            return _ANSWERS[kind](self._answer, message)
-        if kind in _INPUTS:
-            return _INPUTS[kind](self._input, message)
+        if not self._asides.idle and self._is_aside(kind, message):
+            return []
+        if kind in ANSWERS:
+            return ANSWERS[kind](self._answer, message)
+        if kind in INPUTS:
+            return INPUTS[kind](self._input, message)
+        if kind in ITEMS:
+            return ITEMS[kind](self._items, message)
+        if kind in LIFE:
+            return LIFE[kind](self._life, message)
         if kind in _TAKERS:
             return _TAKERS[kind](self, message)
         self._unknown += kind not in UNUSED_EVENTS
         return []
 
-    def _session_created(self, message: Message) -> list[ModelEvent]:
-        if self.phase != "connecting":
-            return []
-        session = part(message, "session")
-        self.phase, self.session_id = "created", name_or_none(session, "id")
-        self.expires_at = number_or_none(session, "expires_at")
-        return [SessionCreated(self.session_id)]
-
-    def _session_updated(self, message: Message) -> list[ModelEvent]:
-        session = part(message, "session")
-        self.expires_at = number_or_none(session, "expires_at") or self.expires_at
-        if self.phase in ("configuring", "ready"):
-            expect_formats(session, self._input_format, self._output_format)
-            self.phase = "ready"
-        return []
+    def _is_aside(self, kind: str, message: Message) -> bool:
+        is_one, end = self._asides.takes(kind, message)
+        self.asides_ended.extend([end] if end else [])
+        return is_one
 
     def _error(self, message: Message) -> list[ModelEvent]:
         error = error_untrusted(message)
+        if (end := self._asides.refused(error)) is not None:
+            self.asides_ended.append(end)
+            return []
         was_free = self._gate.state == "free"
         request = self._gate.refused(error)
         if request is None:
             self._gate.nothing_expected()
         if error.code == "input_audio_buffer_commit_empty":
             self._input.nothing_to_commit()
-        if self.phase == "connecting" or (self.phase == "configuring" and error.event_id in (None, self._update_id)):
-            self.phase, self.refusal = "refused", error
-        elif error.meaning == "race":
+        if not self._life.failed(error) and error.meaning == "race":
             self._races += 1
             return []
         failed = self._failed() if request and request.asked and self._gate.state == "free" and not was_free else []
@@ -253,6 +295,7 @@ class OpenAIWire:
         return [ResponseCreated(response_id, requested=True), ResponseDone(response_id, "failed")]
 
     def _response_created(self, message: Message) -> list[ModelEvent]:
+        self._life.answered()
         events = self._answer.response_created(message)
         if self._cancels_unborn and self._gate.response_id is not None:
             self._cancels_unborn = False
@@ -263,33 +306,8 @@ class OpenAIWire:
         return [RateLimitsUpdated(limits_untrusted(message))]
 
 
-_ANSWERS: dict[str, Callable[[AnswerReader, Message], list[ModelEvent]]] = {
-    "response.done": AnswerReader.response_done,
-    "response.output_item.added": AnswerReader.item_added,
-    "response.output_item.done": AnswerReader.item_done,
-    "response.function_call_arguments.done": AnswerReader.arguments_done,
-    "response.output_audio.delta": AnswerReader.audio,
-    "response.output_audio.done": AnswerReader.audio_done,
-    "response.output_audio_transcript.delta": AnswerReader.words,
-    "response.output_audio_transcript.done": AnswerReader.all_words,
-    "response.output_text.delta": AnswerReader.text,
-    "response.output_text.done": AnswerReader.all_text,
-    "conversation.item.truncated": AnswerReader.truncated,
-}
-
 _TAKERS: dict[str, Callable[[OpenAIWire, Message], list[ModelEvent]]] = {
-    "session.created": OpenAIWire._session_created,
-    "session.updated": OpenAIWire._session_updated,
     "error": OpenAIWire._error,
     "rate_limits.updated": OpenAIWire._limits,
     "response.created": OpenAIWire._response_created,
-}
-
-_INPUTS: dict[str, Callable[[InputReader, Message], list[ModelEvent]]] = {
-    "input_audio_buffer.speech_started": InputReader.speech_started,
-    "input_audio_buffer.speech_stopped": InputReader.speech_stopped,
-    "input_audio_buffer.committed": InputReader.committed,
-    "conversation.item.input_audio_transcription.delta": InputReader.words,
-    "conversation.item.input_audio_transcription.completed": InputReader.all_words,
-    "conversation.item.input_audio_transcription.failed": InputReader.not_understood,
 }
