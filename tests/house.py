@@ -47,6 +47,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
             "_door.open_socket",
             "_door.pipe",
             "_door.service_nursery",
+            "_door.tcp",
             "_socket",
         ),
         "_door.websocket_codec",

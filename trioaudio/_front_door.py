@@ -164,6 +164,27 @@ class Route(ABC):
         self.close()
 
 
+class AdminDoor(Injected, ABC):
+    """The admin port of the program, which only programs of this machine reach: for what a listener offers to them alone.
+
+    A listener that declares a parameter ``admin: AdminDoor | None = None`` is given it, if there is one.
+    """
+
+    @abstractmethod
+    def route(self, method: str, path: str, handler: Handler) -> Route:
+        """Answer requests to a path, as `FrontDoor.route` does; nobody is asked who they are.
+
+        Web pages that others made run on this machine too: ``Host`` must be ours, and a request that a page makes is refused.
+
+        Raises:
+            FrontDoorError: the path is taken.
+        """
+
+    @abstractmethod
+    def local_url(self, path: str) -> str:
+        """The address of a path: ``http://127.0.0.1:9090/...``."""
+
+
 class FrontDoor(Injected, ABC):
     """Where listeners meet the web. A listener that declares a parameter of this type is given the door of the program.
 

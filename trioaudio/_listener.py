@@ -17,6 +17,7 @@ Direction: TypeAlias = Literal["inbound", "outbound"]
 """Who dialled: the far party (``inbound``), or we did and they have picked up (``outbound``)."""
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
+_UNCOUNTED: Mapping[str, int] = MappingProxyType({})
 
 
 class Invitation(ABC):
@@ -82,6 +83,13 @@ class Listener(ABC):
 
     name: str = "listener"
     """What logs and statistics call it."""
+    where: str = ""
+    """Where calls reach it, for whoever has started it: an address. Empty if that is the front door, which says so itself."""
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """What it has counted beside calls, by names of its own: those whom it has turned away, say. Metrics show them."""
+        return _UNCOUNTED
 
     @abstractmethod
     async def receive(self) -> Invitation:

@@ -5,6 +5,11 @@ A plugin sees contracts, events, errors, ``audio`` and ``wire``; never the chann
 
 from ._door.library_socket import adopt_socket as adopt_socket
 from ._door.open_socket import open_socket as open_socket
+from ._door.pipe import Pipe as Pipe
+from ._door.tcp import TcpHandler as TcpHandler
+from ._door.tcp import connect_tcp as connect_tcp
+from ._door.tcp import open_tcp as open_tcp
+from ._front_door import AdminDoor as AdminDoor
 from ._front_door import Auth as Auth
 from ._front_door import Fields as Fields
 from ._front_door import FrontDoor as FrontDoor

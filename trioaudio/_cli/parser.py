@@ -39,7 +39,10 @@ def add_command(commands: Commands, name: str, help: str, description: str, epil
 
 
 def finish_command(command: Parser, do: Command) -> None:
-    """Say what a command does, once it has all its options: complaints about unknown ones name those."""
+    """Say what a command does, once it has all its options: complaints about unknown ones name those.
+
+    A command whose ``plugin_options`` have a default is given unknown ones there, since a plugin may know them.
+    """
     command.set_defaults(command=do, usage=command.format_usage())
 
 
@@ -51,7 +54,9 @@ def parsed(parser: Parser, arguments: Sequence[str] | None) -> argparse.Namespac
         SystemExit: help was asked for, or something is missing, and that has been said.
     """
     options, unknown = parser.parse_known_args(arguments)
-    if unknown:
+    if unknown and hasattr(options, "plugin_options"):
+        options.plugin_options = tuple(unknown)
+    elif unknown:
         flags = re.findall(r"--[\w-]+", options.usage)
         near = suggest(unknown[0].partition("=")[0], flags)
         raise OptionError(f"{unknown[0]!r} is not understood here{near} (the options are {', '.join(flags) or 'none'})")

@@ -18,7 +18,7 @@ import trio
 
 from .._agent import Agent
 from .._config import Config
-from .._door.admin import open_admin_port
+from .._door.admin import AdminPort, open_admin_port
 from .._door.server import OpenFrontDoor, open_front_door
 from .._door.tls import server_tls
 from .._errors import OptionError
@@ -143,7 +143,7 @@ async def _served(service: Service) -> int:
             door = await opened.enter_async_context(service.open_door()) if service.wants_door else None
             port = service.options.admin_port
             admin = await opened.enter_async_context(open_admin_port(port, door)) if port is not None else None
-            server = await opened.enter_async_context(_open_server(service, door, account))
+            server = await opened.enter_async_context(_open_server(service, door, admin, account))
             if admin is not None:
                 admin.server = server
             account.open(service, admin.url if admin is not None else None, service.options.record)
@@ -155,8 +155,10 @@ def _signals() -> list[signal.Signals]:
     return [each for each in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(each) is not signal.SIG_IGN]
 
 
-def _open_server(service: Service, door: OpenFrontDoor | None, account: _Account) -> AbstractAsyncContextManager[Server]:
-    given: list[Injected] = [door] if door is not None else []
+def _open_server(
+    service: Service, door: OpenFrontDoor | None, admin: AdminPort | None, account: _Account
+) -> AbstractAsyncContextManager[Server]:
+    given: list[Injected] = [each for each in (door, admin) if each is not None]
     return open_server(
         [partial(_noted, opener, given, door, account) for opener in service.listeners],
         model=service.model,
@@ -175,7 +177,7 @@ async def _noted(
     before = door.offers() if door is not None else []
     async with opener(*given) as listener:
         offers = [offer for offer in door.offers() if offer not in before] if door is not None else []
-        account.rows += [("listener", opener.text, _shown(*offer)) for offer in offers] or [("listener", opener.text, "")]
+        account.rows += [("listener", opener.text, _shown(*offer)) for offer in offers] or [("listener", opener.text, listener.where)]
         yield listener
 
 

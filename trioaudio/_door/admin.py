@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from .._front_door import Request, Response
+from .._front_door import AdminDoor, Handler, Request, Response, Route
 from .._serving.server import Server
 from .._ticker import shared_ticker
 from .metrics import CONTENT_TYPE, call_metrics, door_metrics, exposition, ticker_metrics
@@ -14,7 +14,7 @@ from .server import OpenFrontDoor, open_front_door
 HOST = "127.0.0.1"
 
 
-class AdminPort:
+class AdminPort(AdminDoor):
     """What it tells; made by `open_admin_port`."""
 
     def __init__(self, admin: OpenFrontDoor, door: OpenFrontDoor | None) -> None:
@@ -23,6 +23,17 @@ class AdminPort:
         """Whose calls it tells of, once there is one."""
         for path, handler in (("/healthz", self._health), ("/readyz", self._readiness), ("/metrics", self._metrics)):
             admin.route("GET", path, handler, auth="none")
+
+    def route(self, method: str, path: str, handler: Handler) -> Route:
+        async def guarded(request: Request) -> Response:
+            if request.headers.get("sec-fetch-site", "none") != "none" or "origin" in request.headers:
+                return Response("this is not for web pages\n", 403)
+            return await handler(request)
+
+        return self._admin.route(method, path, guarded, auth="none")
+
+    def local_url(self, path: str) -> str:
+        return self._admin.public_url(path)
 
     @property
     def url(self) -> str:

@@ -69,6 +69,7 @@ def call_metrics(counted: ServeStatistics) -> Iterator[Metric]:
     )
     yield Metric("trioaudio_calls_rejected_total", "Calls that were rejected.", _known(counted.rejections), "reason")
     yield Metric("trioaudio_failures_total", "What went wrong without harm to other calls.", failures, "what")
+    yield Metric("trioaudio_listeners_total", "What listeners have counted beside calls.", dict(counted.listeners), "what")
     yield Metric("trioaudio_audio_seconds_total", "Audio of all calls.", {name: ms / 1000 for name, ms in seconds.items()}, "what")
     yield Metric("trioaudio_turns_total", "Turns that were said.", audio.turns)
     yield Metric("trioaudio_interruptions_total", "Interruptions.", audio.interruptions)

@@ -45,6 +45,10 @@ class Pipe(ABC):
             trio.BrokenResourceError, trio.ClosedResourceError: as `read`.
         """
 
+    @abstractmethod
+    async def wait_room(self) -> None:
+        """Wait until `write_nowait` may take something again. Checkpoint: yes. On cancel: nothing has happened. Raises as `read`."""
+
     def arrived(self) -> bytes:
         """What has arrived and was not read, if that can be known without waiting."""
         return b""
@@ -87,6 +91,9 @@ class SocketPipe(Pipe):
             return 0
         except OSError as exc:
             raise trio.BrokenResourceError(f"the connection failed: {exc}") from exc
+
+    async def wait_room(self) -> None:
+        await self._wait(wait_writable)
 
     async def write(self, data: bytes) -> None:
         rest = memoryview(data)
@@ -140,6 +147,9 @@ class StreamPipe(Pipe):
 
     def write_nowait(self, data: bytes) -> int:
         return 0
+
+    async def wait_room(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
 
     async def write(self, data: bytes) -> None:
         await self._stream.send_all(data)

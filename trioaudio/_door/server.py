@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import socket
 import ssl
@@ -21,12 +20,10 @@ from .pipe import Pipe, SocketPipe, StreamPipe
 from .routes import WEBSOCKET
 from .service_nursery import open_service_nursery
 from .statistics import FrontDoorStatistics
+from .tcp import accept_all, bound
 
 log = logging.getLogger("trioaudio.front_door")
 
-PAUSE = 0.1
-"""Seconds to wait when the system has no more sockets to give."""
-NO_MORE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS)
 TURNED_AWAY = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 37\r\nRetry-After: 1\r\nConnection: close\r\n\r\n"
     b"503: too many connections; try again\n"
@@ -87,20 +84,8 @@ class OpenFrontDoor(FrontDoor):
         """Counters, as of now."""
         return self._house.tally.statistics()
 
-    async def listen(self, sock: socket.socket) -> None:
-        """Give every connection a task, for ever."""
-        with sock:
-            while True:
-                await trio.lowlevel.wait_readable(sock)
-                try:
-                    connected, address = sock.accept()
-                except OSError as exc:
-                    await _survive(exc)
-                else:
-                    connected.setblocking(False)
-                    self._take(connected, address[0])
-
-    def _take(self, connected: socket.socket, peer: str) -> None:
+    def take(self, connected: socket.socket, peer: str) -> None:
+        """Give a connection a task, if there are not too many."""
         self._house.tally.connections_total += 1
         if self._house.tally.connections >= self._house.limits.connections:
             self._house.tally.connections_refused += 1
@@ -144,17 +129,6 @@ class OpenFrontDoor(FrontDoor):
         return None
 
 
-async def _survive(error: OSError) -> None:
-    """A connection that was gone before it was accepted is nothing; too many open files are a reason to wait, loudly."""
-    if error.errno in NO_MORE:
-        log.error("no connection can be accepted: %s; calls are being kept waiting", error.strerror)
-        await trio.sleep(PAUSE)
-    elif error.errno in (errno.EBADF, errno.EINVAL, errno.ENOTSOCK):
-        raise error
-    else:
-        await trio.lowlevel.checkpoint()
-
-
 def _turn_away(connected: socket.socket) -> None:
     with connected:
         try:
@@ -163,24 +137,6 @@ def _turn_away(connected: socket.socket) -> None:
             connected.recv(65_536)  # a socket that is closed over unread bytes takes its last words with it
         except OSError:
             pass
-
-
-async def _bound(host: str, port: int, option: str) -> list[socket.socket]:
-    try:
-        listeners = await trio.open_tcp_listeners(port, host=host)
-    except OSError as exc:
-        raise FrontDoorError(_why(exc, host, port, option)) from exc
-    return [socket.socket(fileno=listener.socket.detach()) for listener in listeners]
-
-
-def _why(error: OSError, host: str, port: int, option: str) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return f"port {port} of {host} is in use; stop what listens there, or take another port ({option}; 0 is any that is free)"
-    if error.errno == errno.EACCES:
-        return f"port {port} of {host} needs more rights than this program has; take one from 1024 up ({option})"
-    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
-        return f"{host} is no address of this machine; listen on 127.0.0.1 (this machine only) or 0.0.0.0 (all of its addresses)"
-    return f"nobody can listen on port {port} of {host}: {error.strerror or error}"
 
 
 @asynccontextmanager
@@ -215,10 +171,10 @@ async def open_front_door(
         FrontDoorError: the port is in use, or something above cannot be understood.
     """
     perimeter = Perimeter(host, public_url, trusted_proxies, allowed_origins, secure=ssl_context is not None)
-    sockets = await _bound(host, port, port_option)
+    sockets = await bound(host, port, port_option)
     async with open_service_nursery() as nursery:
         house = House(limits or Limits(), timeouts or Timeouts(), perimeter, nursery.start_soon)
         door = OpenFrontDoor(sockets, host, house, ssl_context, no_auth=no_auth)
         for sock in sockets:
-            nursery.start_soon(door.listen, sock)
+            nursery.start_soon(accept_all, sock, door.take)
         yield door

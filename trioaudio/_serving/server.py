@@ -66,8 +66,9 @@ class Server:
         """Counters, as of now."""
         going_on = [task.call for task in self._calls if not task.concluded]
         live = [call.channel.statistics() for call in going_on if call.channel is not None]
+        listeners = {f"{each.name}.{what}": count for each in self._listeners for what, count in each.counters.items()}
         draining = self._drain_begun.is_set()
-        return self._service.tally.as_statistics(ready=self.ready, draining=draining, active=len(going_on), live=live)
+        return self._service.tally.as_statistics(ready=self.ready, draining=draining, active=len(going_on), live=live, listeners=listeners)
 
     def drain(self, timeout: float | None = None, clip: Frame | str | PathLike[str] | None = None) -> None:
         """Go away in order: refuse new calls from now on, let those there are end, say farewell to the rest and hang up.

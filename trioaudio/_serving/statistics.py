@@ -38,6 +38,8 @@ class ServeStatistics:
     """Recordings and summaries that could not be written; no call was harmed."""
     audio: ChannelStatistics
     """The audio of all calls, those that have ended and those that go on."""
+    listeners: Mapping[str, int] = field(default_factory=dict)
+    """What its listeners have counted beside calls, as ``LISTENER.WHAT``."""
 
 
 @dataclass(slots=True)
@@ -54,8 +56,10 @@ class Tally:
     unwritten: int = 0
     audio: ChannelStatistics = field(default_factory=ChannelStatistics)
 
-    def as_statistics(self, *, ready: bool, draining: bool, active: int, live: Iterable[ChannelStatistics]) -> ServeStatistics:
-        """As of now; ``live`` is what the calls that go on have counted so far."""
+    def as_statistics(
+        self, *, ready: bool, draining: bool, active: int, live: Iterable[ChannelStatistics], listeners: Mapping[str, int]
+    ) -> ServeStatistics:
+        """As of now; ``live`` is what the calls that go on have counted so far, ``listeners`` what listeners have."""
         return ServeStatistics(
             ready=ready,
             draining=draining,
@@ -69,6 +73,7 @@ class Tally:
             listener_faults=self.listener_faults,
             unwritten=self.unwritten,
             audio=added([self.audio, *live]),
+            listeners=listeners,
         )
 
 

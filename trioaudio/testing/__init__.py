@@ -25,7 +25,11 @@ from ._ear import Sounding as Sounding
 from ._espeak import espeak_voice as espeak_voice
 from ._exchange import ScriptedCall as ScriptedCall
 from ._exchange import ScriptedExchange as ScriptedExchange
+from ._fake_asterisk import FakeAsterisk as FakeAsterisk
+from ._fake_audiosocket import FakeAudioSocket as FakeAudioSocket
 from ._far_end import ScriptedFarEnd as ScriptedFarEnd
+from ._memory_pipe import MemoryPipe as MemoryPipe
+from ._memory_pipe import memory_pipes as memory_pipes
 from ._memory_socket import MemoryWebSocket as MemoryWebSocket
 from ._memory_socket import memory_websockets as memory_websockets
 from ._openai_emulated_session import OpenAIMessage as OpenAIMessage

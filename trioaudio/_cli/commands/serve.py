@@ -21,11 +21,13 @@ are may end by themselves (--drain-timeout), the rest hear a farewell. A second
 Ctrl-C ends it at once."""
 EXAMPLES = """\
 a NAME is that of a listener, or its spec: NAME:VALUE?option=value
-'trioaudio plugins' lists them, 'trioaudio plugins NAME' the options of one
+'trioaudio plugins' lists them, 'trioaudio plugins NAME' the options of one;
+each of those may be given here too, as --OPTION VALUE behind the name
 
 examples:
   trioaudio serve wire --model parrot
   trioaudio serve wire --model parrot --agent agent.toml --record calls
+  trioaudio serve audiosocket --port 9092 --admin-port 9090 --model parrot
   trioaudio serve wire --model parrot --host 0.0.0.0 --port 8443 \\
       --tls-cert cert.pem --tls-key key.pem --admin-port 9090
 
@@ -50,6 +52,7 @@ def add(commands: Commands) -> None:
     add_config(serve)
     add_insecure(serve)
     add_logs(serve)
+    serve.set_defaults(plugin_options=())
     finish_command(serve, serve_calls)
 
 
@@ -73,10 +76,13 @@ def _add_door(serve: Parser) -> None:
 
 def serve_calls(options: argparse.Namespace) -> int:
     """Answer calls."""
+    from ..listener_options import SHARED, with_listener_options
     from ..model_spec import model_spec
     from ..serve import checked_service, run_service
 
+    shared = {name: value for name in SHARED if (value := getattr(options, name)) is not None}
     config = read_config(options)
+    config = with_listener_options(config, options.listeners, options.plugin_options, shared, options.usage)
     take_settings(options, config.serve)
     if options.model is None:
         raise OptionError('nobody would answer: name the model, --model SPEC, or model = "SPEC" in the section [serve]')
