@@ -41,8 +41,20 @@ from trioaudio._door.metrics import call_metrics, exposition
 from trioaudio._plugins import choose_model, list_plugins
 from trioaudio.audio import PCM16_24K, AudioFormat, Frame
 from trioaudio.models.openai import open_openai
+from trioaudio.sources.audiosocket import AudioSocketListener
 from trioaudio.sources.memory import memory_exchange, memory_pair
-from trioaudio.testing import OpenAIEmulator, OpenAIFault, OpenAIReply, Script, ScriptedFarEnd, calls, open_call, run_virtual, say
+from trioaudio.testing import (
+    FakeAsterisk,
+    OpenAIEmulator,
+    OpenAIFault,
+    OpenAIReply,
+    Script,
+    ScriptedFarEnd,
+    calls,
+    open_call,
+    run_virtual,
+    say,
+)
 
 pytestmark = pytest.mark.usefixtures("logging_as_before")
 
@@ -325,7 +337,29 @@ async def memory_to_openai(leavings: Leavings) -> None:
         leavings.add_error("a model that left", exc)
 
 
+async def audiosocket_listener(leavings: Leavings) -> None:
+    """A call that talks, one whose id is used, and somebody who sends a voice instead of an id."""
+    listener, asterisk = AudioSocketListener(), FakeAsterisk(PCM16_24K, line_open=True)
+
+    async def handle(call: Call) -> None:
+        async with call.accept() as channel, watched(leavings, channel, call):
+            await talk(leavings, channel, "parrot")
+
+    async with open_server(listener, handle, on_summary=lambda summary: leavings.add_objects("a summary", summary)) as server:
+        id = listener.ids.issue(trio.current_time(), {"caller": NUMBER, "key": PLAIN})
+        async with asterisk.audiosocket_to(listener.take, id) as far:
+            far.speak(voice(2.0, PCM16_24K))
+            await trio.sleep(8)
+            leavings.add_objects("a far end", far, asterisk, listener)
+        for shown in (id, None):
+            async with asterisk.audiosocket_to(listener.take, shown) as far:
+                far.send_bytes(voice(0.1, PCM16_24K).data)
+                await far.outcome()
+        leavings.add("metrics", exposition(call_metrics(server.statistics())))
+
+
 SCENARIOS: dict[str, Scenario] = {
+    "listener audiosocket": audiosocket_listener,
     "source memory, model parrot": memory_to_parrot,
     "source memory, model openai": memory_to_openai,
     "source wavfile, model parrot": wavfile_to_parrot,
