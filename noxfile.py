@@ -151,10 +151,25 @@ def plugin(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", "trioaudio-doorbell")
 
 
+def install_node_clients(session: nox.Session) -> None:
+    """The official client in JavaScript, with what it needs, in a folder that a variable names; without npm it is left out, visibly."""
+    if shutil.which("npm") is None:
+        session.warn("there is no npm here: the official client in JavaScript is left out")
+        return
+    folder = Path(session.create_tmp()).resolve() / "node_clients"
+    folder.mkdir(exist_ok=True)
+    for name in ("package.json", "openai_agents.mjs"):
+        shutil.copy(ROOT / "tests" / "clients" / name, folder)
+    quiet = ("--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error")
+    session.run("npm", "install", *quiet, "--prefix", str(folder), external=True, silent=True)
+    session.env["TRIOAUDIO_NODE_CLIENTS"] = str(folder)
+
+
 @nox.session
 def sdk(session: nox.Session) -> None:
-    """The official SDK of a provider as the judge of what we send it: its typed models, strict and with nothing left over."""
+    """The official SDKs of a provider as the judges of what we send it, and as clients of the server that we emulate."""
     session.install("--quiet", wheel(session), *group("suite", "sdk"))
+    install_node_clients(session)
     leave_the_sources(session)
     run_suite(session, *sorted(str(path) for path in Path("tests/wire").glob("test_*_sdk.py")))
 
