@@ -28,7 +28,7 @@ def test_a_call_with_the_emulated_server(process: Start, trioaudio: Command, fol
     assert server.stdout is not None
     url = server.stdout.readline().split(" at ")[1].partition(";")[0]
     model = ("--model", "openai:gpt-realtime", "--base-url", url)
-    called = trioaudio("run", "--source", "wavfile:short.wav", *model, "--record", "out.wav", "--linger", 0.3)
+    called = trioaudio("run", "--source", "wavfile:short.wav", *model, "--record", "out.wav", "--linger", 0.8)
     server.send_signal(signal.SIGINT)
     assert called.code == 0, called
     assert "of what you said" in called.out
@@ -78,4 +78,4 @@ def test_what_cannot_be_is_refused_in_one_line(trioaudio: Command, words: list[o
 def test_a_base_url_is_for_models_that_are_reached_at_one(trioaudio: Command, model: str, complaint: str) -> None:
     url = ("--base-url", "ws://127.0.0.1:8765/v1")
     assert complaint in trioaudio("run", "--source", "wavfile:x.wav", "--model", model, *url).complaint
-    assert complaint in trioaudio("serve", "wire", "--model", model, *url).complaint
+    assert complaint in trioaudio("serve", "memory", "--model", model, *url).complaint
