@@ -61,6 +61,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "_outbound",
         "_outbound.outbox",
         "_outbound.turn",
+        "_outbound.live_turn",
         "_outbound.epoch",
         "_outbound.settlement",
         "_outbound.pause",

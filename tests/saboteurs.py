@@ -60,6 +60,8 @@ ERRORS = "laws/test_law_09_errors.py"
 SLOW = "laws/test_law_10_slow_subscribers.py"
 CONVERT = "laws/test_law_11_convert_once.py"
 PAUSE = "laws/test_law_12_pause.py"
+LIVE = "laws/test_law_13_live.py"
+LIVE_QUEUE = "audio/test_live_queue.py"
 POLICY = "test_barge_in_policy.py"
 BARGE_IN = "test_session_barge_in.py"
 BACKGROUND = "test_background.py"
@@ -973,6 +975,77 @@ FAULTS = [
         "if self._asked and event.requested is not False",
         "if self._asked",
         (VERBS,),
+    ),
+    # ---- live turns
+    Fault(
+        "a live turn is given the lead of the far end",
+        "_outbound/playback.py",
+        "            if epoch.held is not None and epoch.held[0].live:",
+        "            if False:",
+        (LIVE, RANDOM),
+    ),
+    Fault(
+        "all that a live turn has waiting is kept",
+        "audio/_live_queue.py",
+        "self._drop_oldest() if self.num_samples > self._bound else 0",
+        "0",
+        (LIVE_QUEUE, LIVE),
+    ),
+    Fault(
+        "speech is dropped before silence",
+        "audio/_live_queue.py",
+        "        self._surplus -= silent\n",
+        "        silent = 0\n",
+        (LIVE, LIVE_QUEUE),
+    ),
+    Fault(
+        "the newest audio of a live turn is dropped",
+        "audio/_live_queue.py",
+        "            dropped += self.pop().num_samples\n",
+        "            dropped += (last := self._pieces.pop().frame.num_samples)\n            self.num_samples -= last\n",
+        (LIVE,),
+    ),
+    Fault(
+        "what a live turn drops is not counted",
+        "_outbound/live_turn.py",
+        "        self._dropped += silent + spoken\n",
+        "",
+        (LIVE, RANDOM),
+    ),
+    Fault(
+        "a standing delay is never made up for",
+        "audio/_live_queue.py",
+        "            self._surplus = int(self._least) - self._aim\n",
+        "",
+        (LIVE, LIVE_QUEUE),
+    ),
+    Fault(
+        "what has just come counts as a standing delay",
+        "audio/_live_queue.py",
+        "min(self._least, self.num_samples)",
+        "min(self._least, self.num_samples + num_samples)",
+        (LIVE_QUEUE,),
+    ),
+    Fault(
+        "who waits for a live turn to be heard waits for what was dropped too",
+        "_outbound/positions.py",
+        "        return turn._sent\n",
+        "        return mark\n",
+        (LIVE, RANDOM),
+    ),
+    Fault(
+        "a live turn stands in line once for each delta",
+        "_outbound/live_turn.py",
+        "        if not self._line.num_samples:\n",
+        "        if True:\n",
+        (LIVE,),
+    ),
+    Fault(
+        "each piece of speech that a live turn drops is told of",
+        "_outbound/live_turn.py",
+        "        first, self._reported = not self._reported, True\n",
+        "        first = True\n",
+        (LIVE,),
     ),
 ]
 

@@ -109,6 +109,7 @@ class Auditor(trio.abc.Instrument):
             ("what is taken back is queued", now.sent >= before.sent or now.queued > before.queued),
         ]
         if not turn.interrupted:
-            return [*laws, ("nothing of a living turn is lost", now.dropped == now.flushed == 0)]
+            kept = now.dropped >= before.dropped if turn.live else now.dropped == 0  # a live turn drops what is late
+            return [*laws, ("nothing of a living turn is lost", kept and now.flushed == 0)]
         frozen = not was_over or self.reports or now.heard == before.heard
         return [*laws, ("once over, sent == heard + flushed", now.sent == now.heard + now.flushed), ("heard is frozen", frozen)]

@@ -87,20 +87,24 @@ class Channel(Emitter):
 
     # ---- the agent's audio
 
-    def turn(self, item_id: str | None = None, *, format: AudioFormat | None = None) -> Turn:
+    def turn(self, item_id: str | None = None, *, format: AudioFormat | None = None, live: bool = False) -> Turn:
         """Begin a turn: one utterance to be played out. There is one mouth: the turn before it ends (it still plays out).
 
         Args:
             item_id: the model's name for it; comes back in events and receipts.
             format: of the audio it will be given; the channel's output format unless told otherwise. It is converted
                 when it is handed over, and the turn's ledger counts samples of this format.
+            live: for what streams in real time, silence too, for as long as the call lasts: a full-duplex model, another call. It is
+                heard as soon as may be, without a lead. No ``send`` waits or is refused: past `Limits.live_audio` silence is dropped,
+                then the oldest, so that nothing drifts, whoever's clock is the faster one. An interruption ends it as any turn;
+                who has more begins another.
 
         Raises:
             trio.ClosedResourceError: the channel is closed.
             trio.BrokenResourceError: the far party hung up, or its connection broke.
             FormatError: no conversion exists.
         """
-        return self._playout.turn(item_id, format)
+        return self._playout.turn(item_id, format, live=live)
 
     async def send_audio(self, audio: AudioInput) -> None:
         """Say audio without opening a turn: it belongs to an implicit one, which ends when it has been dry for 500 ms.

@@ -55,6 +55,9 @@ class Limits:
     start_audio: Seconds = 10.0
     """Inbound audio kept while a session connects to its model, and until the model has caught up; past that the oldest goes."""
 
+    live_audio: Span = 0.4
+    """Audio a live turn may have waiting, more than the model sends at a time; past that silence is dropped, then the oldest."""
+
     def __post_init__(self) -> None:
         """Raises `OptionError` when a value is not what it may be."""
         check_settings(self)

@@ -14,12 +14,15 @@ import trio
 
 from ..audio import Frame
 from ..audio._fade import fade_in
+from ..audio._live_queue import LiveQueue
 
 if TYPE_CHECKING:
     from .turn import Turn
 
 Held: TypeAlias = "tuple[Turn, Frame | None]"
 """Audio of a turn on its way out; None stands for what the turn's converter still holds back."""
+_Waiting: TypeAlias = "tuple[Turn, Frame | LiveQueue | None]"
+"""The same while it waits; all that waits of a live turn stands in one place, and is taken from there piece by piece."""
 
 
 class Outbox:
@@ -37,16 +40,19 @@ class Outbox:
         self._back: deque[Held] | None = None  # taken once and put back: goes before everything else
         self._fade = 0.0  # seconds over which what is taken next is to be faded in
         self._resumed = False  # one of these two is to be looked at
-        self._send: trio.MemorySendChannel[Held]
-        self._receive: trio.MemoryReceiveChannel[Held]
-        self._send, self._receive = trio.open_memory_channel[Held](math.inf)
+        self._send: trio.MemorySendChannel[_Waiting]
+        self._receive: trio.MemoryReceiveChannel[_Waiting]
+        self._send, self._receive = trio.open_memory_channel[_Waiting](math.inf)
         self._num_waiting = 0
         self._joins = joins
-        self._next: Held | None = None  # received, and not all of it taken
+        self._next: _Waiting | None = None  # received, and not all of it taken
         self._from = 0  # where the rest of it begins
 
-    def put(self, turn: Turn, frame: Frame | None) -> None:
-        """Let audio wait; None for what the turn's converter holds back."""
+    def put(self, turn: Turn, frame: Frame | LiveQueue | None) -> None:
+        """Let audio wait; None for what the turn's converter holds back.
+
+        A `LiveQueue` waits until there is nothing left in it; it must be put again when it has been empty.
+        """
         self._send.send_nowait((turn, frame))
         self._num_waiting += 1
 
@@ -60,20 +66,24 @@ class Outbox:
         turn, frame = item
         if frame is None:
             self._next = None
-            return item
+            return turn, None
+        if isinstance(frame, LiveQueue):
+            piece = frame.pop()
+            self._next = item if frame.num_samples else None
+            return turn, piece
         start, stop, end = self._from, self._from + turn._chunk, frame.num_samples
         if stop < end:
             self._next, self._from = item, stop
             return turn, frame.cut(start, stop)
         self._next, self._from = None, 0
         if start == 0 and (stop == end or not self._joins):
-            return item
+            return turn, frame
         return turn, self._filled_up(turn, frame.cut(start, end))
 
     def _filled_up(self, turn: Turn, piece: Frame) -> Frame:
         while self._joins and piece.num_samples < turn._chunk:
             self._next = self._next or self._received()
-            if self._next is None or self._next[0] is not turn or self._next[1] is None:
+            if self._next is None or self._next[0] is not turn or not isinstance(self._next[1], Frame):
                 break
             frame, start = self._next[1], self._from
             stop = start + turn._chunk - piece.num_samples
@@ -127,7 +137,7 @@ class Outbox:
                 back.appendleft((turn, frame.cut(missing, frame.num_samples)))
         return piece if back or turn._converter is not None else self._filled_up(turn, piece)
 
-    def _received(self) -> Held | None:
+    def _received(self) -> _Waiting | None:
         if not self._num_waiting:  # cheaper than to be told by an exception, once for each frame that comes just in time
             return None
         self._num_waiting -= 1

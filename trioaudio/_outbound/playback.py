@@ -129,6 +129,8 @@ class Playback:
             due = playhead.due
             if due <= now and epoch.held is None:
                 epoch.held = epoch.outbox.take()
+            if epoch.held is not None and epoch.held[0].live:  # no lead: what waits at the far end cannot be dropped
+                due = playhead.horizon - PTIME
             if due > now or epoch.held is None:
                 end = self._lineup.next_end(epoch)
                 if end <= now:

@@ -31,6 +31,7 @@ from .counters import Counters
 from .epoch import Epoch
 from .interruptions import STALE, Interruptions
 from .lineup import Lineup
+from .live_turn import LiveTurn
 from .outbox import Outbox
 from .pauses import Pauses
 from .positions import Positions
@@ -114,7 +115,7 @@ class Playout:
 
     # ---- what producers do
 
-    def turn(self, item_id: str | None, format: AudioFormat | None) -> Turn:
+    def turn(self, item_id: str | None, format: AudioFormat | None, *, live: bool = False) -> Turn:
         """Begin a turn; the one before it ends.
 
         Raises:
@@ -124,7 +125,7 @@ class Playout:
         if self.closed_by is not None:
             raise self.closed_by()
         converter = self._converter(format)
-        turn = Turn(self, self.epoch, item_id, format or self.format, converter)
+        turn = (LiveTurn if live else Turn)(self, self.epoch, item_id, format or self.format, converter)
         self.lineup.add(turn)
         self.past.turns += 1
         return turn
@@ -163,6 +164,10 @@ class Playout:
         self.past.refused += seconds
         if report:
             self.emit(AudioDropped("outbound", seconds * 1000, f"a turn has {self.limits.max_turn} s waiting (Limits.max_turn)"))
+
+    def overtaken(self, seconds: float) -> None:
+        """Report that speech of a live turn was dropped, for what came after it."""
+        self.emit(AudioDropped("outbound", seconds * 1000, f"a live turn has {self.limits.live_audio} s waiting (Limits.live_audio)"))
 
     # ---- what the playback task does
 

@@ -9,6 +9,7 @@ import trio
 from trio.lowlevel import ParkingLot
 
 from ..abc import Played
+from .live_turn import LiveTurn
 
 if TYPE_CHECKING:
     from .playout import Playout
@@ -54,9 +55,17 @@ class Positions:
         """Until every sample of ``turns`` accepted before this call has been heard or lost."""
         marks = [(turn, turn._accepted) for turn in turns]
         await trio.lowlevel.checkpoint()
+        marks = [(turn, await self._wait_passed(turn, mark) if isinstance(turn, LiveTurn) else mark) for turn, mark in marks]
         while pending := [(turn, mark) for turn, mark in marks if not turn._over and turn._heard() < mark]:
             with trio.CancelScope(deadline=max(self._reached(turn, mark) for turn, mark in pending)):
                 await self._lot.park()
+
+    async def _wait_passed(self, turn: LiveTurn, mark: int) -> int:
+        """Until all of the first ``mark`` samples were handed over, or dropped; how many were handed over then."""
+        while not turn._over and not turn.has_passed(mark):
+            turn._awaited = 0  # whoever hands the next one over wakes us
+            await self._lot.park()
+        return turn._sent
 
     def _reached(self, turn: Turn, mark: int) -> float:
         if turn._sent < mark:

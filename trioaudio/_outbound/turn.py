@@ -85,6 +85,9 @@ class Turn:
         "item_id",
     )  # as in `Playout`
 
+    live: bool = False
+    """Whether it is fed in real time and drops what is late; see `Channel.turn`."""
+
     def __init__(self, playout: Playout, epoch: Epoch, item_id: str | None, format: AudioFormat, converter: Converter | None) -> None:
         self._playout, self._epoch, self._converter = playout, epoch, converter
         self.item_id: str | None = item_id
