@@ -10,7 +10,7 @@ import pytest
 from wire.openai_emulated import Emulated, code, kinds, speech
 from wire.test_openai_server import of, once
 
-from trioaudio.audio import MULAW_8K, PCM16_24K, Frame
+from trioaudio.audio import MULAW_8K, PCM16_24K, AudioFormat, Frame
 from trioaudio.testing import tone
 from trioaudio.wire.openai_server import OpenAICall, OpenAIQuestion, OpenAIReply
 
@@ -298,3 +298,21 @@ def test_a_voice_that_fails_lets_the_answer_fail() -> None:
     [unspoken] = emulated.server.take_unspoken()
     emulated.server.voice(unspoken.response_id, "voice_unavailable", emulated.now)
     assert of(emulated.wait(), "response.done")["response"]["status"] == "failed"
+
+
+@pytest.mark.parametrize("format", [PCM16_24K, MULAW_8K], ids=str)
+def test_who_speaks_after_a_long_silence_is_heard_as_well_as_ever(format: AudioFormat) -> None:
+    """A long silence is not listened to, sample by sample."""
+    written = {PCM16_24K: {"type": "audio/pcm", "rate": 24_000}, MULAW_8K: {"type": "audio/pcmu"}}[format]
+    edges = []
+    for silence in (1, 30):
+        emulated = Emulated(speed=math.inf).open(audio={"input": {"format": written}})
+        emulated.hear(Frame.silence(silence * format.rate, format))
+        events = emulated.hear(speech(format))
+        times = (
+            of(events, "input_audio_buffer.speech_started")["audio_start_ms"],
+            of(events, "input_audio_buffer.speech_stopped")["audio_end_ms"],
+        )
+        edges.append([time - silence * 1000 for time in times])
+        assert emulated.server.heard[-1].duration == pytest.approx(2.2, abs=0.2)
+    assert edges[0] == edges[1]

@@ -9,6 +9,7 @@ from ..audio import AudioFormat, Frame
 from ..audio._tape import Tape
 from ._json import Message
 from ._openai_server_checks import MisuseError
+from ._openai_server_quiet import is_quiet
 from ._openai_server_session import silence_ms
 
 LONGEST = 600.0
@@ -17,6 +18,8 @@ KEPT_MS = 2_000.0
 """How much is kept while nobody speaks, in milliseconds."""
 SHORTEST_MS = 100
 """The shortest that is taken, in milliseconds."""
+SETTLED = 0.5
+"""Seconds of silence after which speech detection has nothing left that it would have to remember."""
 TAIL_MS = 100
 """How much from after the end of speech belongs to an utterance, in milliseconds."""
 
@@ -41,6 +44,8 @@ class InputBuffer:
         self._tape = Tape(format)
         self._vad = voice_activity(format, hangover_ms=silence_ms(detection)) if detection else None
         self._speech: int | None = None
+        self._quiet = self._passed = self._odd = 0
+        self._settled = round(SETTLED * format.rate)
 
     @property
     def end_ms(self) -> int:
@@ -55,10 +60,24 @@ class InputBuffer:
     def append(self, frame: Frame) -> Iterator[Edge]:
         """Hear a frame; where speech started or stopped, one after the other: an utterance is to be taken before the next begins."""
         self._tape.add(frame)
-        for edge in self._vad.push(frame) if self._vad else ():
-            yield self._edge(edge.speaking, edge.position)
+        if self._vad is not None and not self._passes(frame):
+            for edge in self._vad.push(frame):
+                yield self._edge(edge.speaking, edge.position + self._passed)
         waiting = self._vad is not None and not self.speaking
         self._tape.keep(self._samples(KEPT_MS if waiting else LONGEST * 1000))
+
+    def _passes(self, frame: Frame) -> bool:
+        """Whether nobody need listen to this frame: a long silence goes on. Detection starts from nothing then, so it misses nothing."""
+        heard = self._vad is not None and self._vad.speaking
+        if heard or self.speaking or frame.num_samples % self._format.frame_samples or self._odd or not is_quiet(frame):
+            self._quiet = 0
+            self._odd = (self._odd + frame.num_samples) % self._format.frame_samples
+            return False
+        self._quiet += frame.num_samples
+        if self._quiet <= self._settled:
+            return False
+        self._passed += frame.num_samples
+        return True
 
     def utterance(self) -> Frame:
         """What was spoken, up to its end (detected) or up to now; it leaves the buffer.
