@@ -38,9 +38,11 @@ from trioaudio import (
 )
 from trioaudio.__main__ import main
 from trioaudio._door.metrics import call_metrics, exposition
-from trioaudio._plugins import choose_model, list_plugins
+from trioaudio._plugins import choose_model, choose_source, list_plugins
+from trioaudio.abc import WebSocket
 from trioaudio.audio import PCM16_24K, AudioFormat, Frame
 from trioaudio.models.openai import open_openai
+from trioaudio.sources.asterisk import AsteriskListener
 from trioaudio.sources.audiosocket import AudioSocketListener
 from trioaudio.sources.memory import memory_exchange, memory_pair
 from trioaudio.testing import (
@@ -51,6 +53,7 @@ from trioaudio.testing import (
     Script,
     ScriptedFarEnd,
     calls,
+    memory_websockets,
     open_call,
     run_virtual,
     say,
@@ -358,7 +361,47 @@ async def audiosocket_listener(leavings: Leavings) -> None:
         leavings.add("metrics", exposition(call_metrics(server.statistics())))
 
 
+async def asterisk_listener(leavings: Leavings) -> None:
+    """A call that talks, one that begins with garbage, and one whose audio breaks the protocol."""
+    listener, asterisk = AsteriskListener(password=Secret(SECRET)), FakeAsterisk(PCM16_24K, line_open=True)
+
+    async def handle(call: Call) -> None:
+        async with call.accept() as channel, watched(leavings, channel, call):
+            await talk(leavings, channel, "parrot")
+
+    def serve(websocket: WebSocket) -> Awaitable[None]:
+        return listener.serve(websocket, {"caller": NUMBER, "key": PLAIN})
+
+    async with open_server(listener, handle, on_summary=lambda summary: leavings.add_objects("a summary", summary)) as server:
+        async with asterisk.websocket_to(serve) as far:
+            far.speak(voice(2.0, PCM16_24K))
+            await trio.sleep(8)
+            leavings.add_objects("a far end", far, asterisk, listener)
+        async with asterisk.websocket_to(serve) as far:
+            await trio.sleep(0.1)
+            far.send(voice(0.1, PCM16_24K).data + b"\0")
+            await far.outcome()
+        ours, theirs = memory_websockets()
+        await ours.send(voice(0.1, PCM16_24K).data)
+        await serve(theirs)
+        leavings.add("metrics", exposition(call_metrics(server.statistics())))
+
+
+async def asterisk_source(leavings: Leavings) -> None:
+    """An Asterisk that cannot be reached, whose URL is a secret."""
+    opener = choose_source(f"asterisk:ws://127.0.0.1:1/media/{SECRET}")
+    leavings.add_objects("an opener", opener)
+    try:
+        async with opener():
+            pass
+    except trio.BrokenResourceError as exc:
+        leavings.add_error("an Asterisk that is not there", exc)
+    leavings.add("what it said", opener.text)
+
+
 SCENARIOS: dict[str, Scenario] = {
+    "listener asterisk": asterisk_listener,
+    "source asterisk": asterisk_source,
     "listener audiosocket": audiosocket_listener,
     "source memory, model parrot": memory_to_parrot,
     "source memory, model openai": memory_to_openai,

@@ -7,13 +7,13 @@ from uuid import UUID, uuid4
 import pytest
 import trio
 from sources.audiosocket_calls import answered, callers, listening
+from sources.spoken import hello
 from trio.testing import MockClock
 
 from trioaudio import Dtmf, Event, Hangup, OptionError, Timeouts, open_admin_port, open_channel, open_server
-from trioaudio._audiofiles import read_audio
 from trioaudio.abc import Invitation, connect_tcp
-from trioaudio.audio import PCM16_8K, PCM16_24K, PTIME, Converter, Frame
-from trioaudio.clips import clip_path, tone
+from trioaudio.audio import PCM16_8K, PCM16_24K, PTIME, Frame
+from trioaudio.clips import tone
 from trioaudio.sources.audiosocket import AudioSocketListener, open_audiosocket
 from trioaudio.testing import FakeAsterisk, cancel_sweep, check_listener, check_source, memory_pipes
 from trioaudio.wire.audiosocket import CALL, GOODBYE, written
@@ -219,24 +219,17 @@ class TestOpened:
     async def test_a_caller_is_answered_and_heard(self) -> None:
         """The whole call, with the parrot: the caller speaks, and hears what they said."""
         id, heard = uuid4(), list[float]()
-        async with open_audiosocket(str(id), port=0) as listener, open_server(listener, model="parrot") as server:
+        async with open_audiosocket(str(id), port=0) as listener, open_server(listener, model="parrot?hangover_ms=200") as server:
             port = int(listener.where.rpartition(":")[2])
             async with FakeAsterisk(line_open=True).audiosocket("127.0.0.1", port, id) as far:
-                far.speak(hello())
-                await far.wait_heard(0.3)
+                far.speak(hello(PCM16_8K))
+                await far.wait_heard(0.1)
                 heard += [frame.duration for frame in far.heard()]
             server.drain(2.0)
             await server.wait_ended()
             assert server.statistics().ended["caller"] == 1
-        assert sum(heard) >= 0.3
+        assert sum(heard) >= 0.1
         assert far.dropped is None
-
-
-def hello() -> Frame:
-    """Half a second of the shipped caller, and the silence after it."""
-    clip = read_audio(clip_path("caller"))
-    spoken = Converter(clip.format, PCM16_8K).convert(clip)
-    return spoken.cut(0, 12_000).joined(Frame.silence(8_000, PCM16_8K))
 
 
 async def get(url: str, target: str, headers: str = "") -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 
@@ -21,7 +21,8 @@ class Address:
     host: str
     port: int
     secure: bool
-    target: str
+    target: str = field(repr=False)
+    """Path and query: they may hold a secret."""
 
     @property
     def authority(self) -> str:

@@ -35,7 +35,7 @@ def _address(url: str, insecure: bool) -> Address:
 
 @asynccontextmanager
 async def open_socket(
-    url: str,
+    url: str | Secret,
     *,
     headers: Mapping[str, str | Secret] | None = None,
     subprotocols: Sequence[str] = (),
@@ -49,7 +49,7 @@ async def open_socket(
     Connecting, TLS and the handshake take at most `Timeouts.start` together.
 
     Args:
-        url: ``wss://HOST/PATH``, or ``ws://`` on this machine.
+        url: ``wss://HOST/PATH``, or ``ws://`` on this machine; a `Secret` if its path tells who may come in.
         headers: more headers of the handshake. One with a key is a `Secret`: ``{"Authorization": key.prefixed("Bearer ")}``.
         subprotocols: in order of preference.
         ssl_context: how certificates are checked; as the system does, by default.
@@ -62,7 +62,7 @@ async def open_socket(
         RemoteProtocolError: what answers is no websocket server.
     """
     limits, timeouts = limits or Limits(), timeouts or Timeouts()
-    address = _address(url, insecure)
+    address = _address(url.reveal() if isinstance(url, Secret) else url, insecure)
     from .handshake import shaken  # only here: wsproto and h11 are for those who open one
     from .lean_socket import LeanSocket
     from .websocket_codec import WebSocketCodec

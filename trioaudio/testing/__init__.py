@@ -3,6 +3,7 @@
 The fixtures for pytest are in `trioaudio.testing.fixtures`; nothing else here needs pytest.
 """
 
+from ..wire.asterisk_channel import ChannelOptions as ChannelOptions
 from ..wire.openai_server import OpenAICall as OpenAICall
 from ..wire.openai_server import OpenAIQuestion as OpenAIQuestion
 from ..wire.openai_server import OpenAIReply as OpenAIReply
@@ -11,6 +12,8 @@ from ..wire.openai_server import in_tones as in_tones
 from ..wire.openai_server import in_words as in_words
 from ..wire.openai_server import parrot as parrot
 from ..wire.openai_server import tone as tone
+from ._asterisk_call import AsteriskCall as AsteriskCall
+from ._asterisk_call import AsteriskFault as AsteriskFault
 from ._call import open_call as open_call
 from ._check_listener import check_listener as check_listener
 from ._check_model import check_model as check_model
@@ -27,6 +30,7 @@ from ._exchange import ScriptedCall as ScriptedCall
 from ._exchange import ScriptedExchange as ScriptedExchange
 from ._fake_asterisk import FakeAsterisk as FakeAsterisk
 from ._fake_audiosocket import FakeAudioSocket as FakeAudioSocket
+from ._fake_media import FakeMedia as FakeMedia
 from ._far_end import ScriptedFarEnd as ScriptedFarEnd
 from ._memory_pipe import MemoryPipe as MemoryPipe
 from ._memory_pipe import memory_pipes as memory_pipes

@@ -16,6 +16,7 @@ import pytest
 from .. import Session
 from ._call import open_call
 from ._clocks import LATE, run_virtual
+from ._fake_asterisk import FakeAsterisk
 from ._far_end import ScriptedFarEnd
 from ._openai_emulator import OpenAIEmulator
 
@@ -51,3 +52,9 @@ def call(virtual_clock: None) -> OpenCall:
 def openai_emulator() -> OpenAIEmulator:
     """An `OpenAIEmulator` that says again what it hears: ``call(model=openai_emulator.model)``, or ``openai_emulator.listen()``."""
     return OpenAIEmulator()
+
+
+@pytest.fixture
+def fake_asterisk() -> FakeAsterisk:
+    """A `FakeAsterisk` whose callers send silence while they say nothing: ``fake_asterisk.audiosocket_to(listener.take, id)``."""
+    return FakeAsterisk(line_open=True)
