@@ -34,11 +34,11 @@ from ..abc import (
     open_socket,
     source_plugin,
 )
-from ..audio import PTIME, Frame
+from ..audio import PTIME, AudioFormat, Frame
 from ..wire.asterisk_websocket import AsteriskMedia, MediaItem, MediaPlayed, MediaStarted, MediaTrouble
 from ..wire.http_credentials import basic_untrusted
 
-log = logging.getLogger("trioaudio.asterisk")
+log: logging.Logger = logging.getLogger("trioaudio.asterisk")
 
 PATH = "/asterisk/media"
 SUBPROTOCOL = "media"
@@ -62,7 +62,8 @@ class AsteriskSource(Source):
 
     def __init__(self, line: MessageLine, media: AsteriskMedia, items: deque[MediaItem], lead: float = 1.5) -> None:
         assert media.started is not None
-        self.input_format = self.output_format = media.started.format
+        self.input_format: AudioFormat = media.started.format
+        self.output_format: AudioFormat = media.started.format
         self.far_end: FarEnd = Buffering(lead=lead, can_clear=True, reports=True)
         self._line, self._media, self._items = line, media, items
         self._waiting = trio.CancelScope()
@@ -151,7 +152,8 @@ class AsteriskCall(Invitation):
 
     def __init__(self, line: MessageLine, media: AsteriskMedia, items: deque[MediaItem], lead: float) -> None:
         self._line, self._media, self._items, self._lead = line, media, items, lead
-        self.over = trio.Event()
+        self.over: trio.Event = trio.Event()
+        """Set once it has been decided, or is over."""
 
     @asynccontextmanager
     async def answer(self) -> AsyncGenerator[Source, None]:

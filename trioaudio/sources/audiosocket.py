@@ -18,7 +18,7 @@ from ..audio import PCM16_8K, PTIME, AudioFormat, Converter, Frame
 from ..wire.audiosocket import GOODBYE, AudioSocketItem, AudioSocketReader, CallId, Failed, HungUp, written_audio
 from ..wire.one_time_ids import OneTimeIds
 
-log = logging.getLogger("trioaudio.audiosocket")
+log: logging.Logger = logging.getLogger("trioaudio.audiosocket")
 
 NEW = "/audiosocket/new"
 """Where an id is to be had, on the admin port."""
@@ -163,7 +163,8 @@ class AudioSocketCall(Invitation):
 
     def __init__(self, pipe: Pipe, reader: AudioSocketReader, items: deque[AudioSocketItem], format: AudioFormat | None) -> None:
         self._pipe, self._reader, self._items, self._format = pipe, reader, items, format
-        self.over = trio.Event()
+        self.over: trio.Event = trio.Event()
+        """Set once it has been decided, or is over."""
 
     @asynccontextmanager
     async def answer(self) -> AsyncGenerator[Source, None]:

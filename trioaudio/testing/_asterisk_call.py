@@ -109,6 +109,12 @@ class AsteriskCall(ABC):
     def _close(self) -> None:
         """Close the connection at once."""
 
+    def _drop(self, why: str) -> None:
+        self.dropped = why
+
+    def _told_to_hang_up(self) -> None:
+        self.told_to_hang_up = True
+
     def _hear(self, frame: Frame) -> None:
         self.arrivals.append((trio.current_time(), frame))
         self._came.unpark_all()

@@ -79,9 +79,9 @@ class FakeAudioSocket(AsteriskCall):
             self._hear(Frame(payload, AudioFormat("pcm16", RATES[kind])))
             return
         if kind == HANG_UP:
-            self.told_to_hang_up = True
+            self._told_to_hang_up()
         else:
-            self.dropped = f"a frame of kind {kind:#04x} with {len(payload)} bytes"
+            self._drop(f"a frame of kind {kind:#04x} with {len(payload)} bytes")
         self.finish()
 
     def _say(self, frame: Frame) -> None:

@@ -88,7 +88,10 @@ class FakeMedia(AsteriskCall):
                     break
         except (trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError):
             await trio.lowlevel.checkpoint()
-        self.dropped, self.told_to_hang_up = self.channel.torn_down, self.channel.hung_up
+        if self.channel.torn_down is not None:
+            self._drop(self.channel.torn_down)
+        elif self.channel.hung_up:
+            self._told_to_hang_up()
         self.finish()
 
     async def _send_all(self) -> None:
