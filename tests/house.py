@@ -33,7 +33,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
             "_serving.summary",
             "_sessions.session_end",
         ),
-        *("_serving", "_sessions", "_spelling", "_docstrings", "_tool_shapes", "_tool", "_agent_file", "_barge_in", "_agent"),
+        *("_serving", "_sessions", "_spelling", "_docstrings", "_tool_shapes", "_tool", "_agent_file", "_barge_in", "_reconnect", "_agent"),
     ),
     ("wire", "wire.*"),
     ("_extras", "_secret", "_option_types", "_logs", "_log_lines", "_serve_settings", "_options", "_audiofiles", "clips"),
@@ -89,7 +89,14 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "_sessions.barge_in_policy",
         "_sessions.local_ear",
     ),
-    ("_sessions.session", "_sessions.call_context", "_sessions.reader", "_sessions.referee", "_sessions.caller"),
+    (
+        *("_sessions.history", "_sessions.caller_audio", "_sessions.adapted", "_sessions.connection", "_sessions.link"),
+        *("_sessions.mender", "_sessions.hold"),
+    ),
+    (
+        *("_sessions.session", "_sessions.call_context", "_sessions.reader", "_sessions.referee", "_sessions.caller"),
+        "_sessions.recovery",
+    ),
     ("_sessions.open_session",),
     ("_serving.choice", "_serving.files", "_serving.silence", "_serving.statistics"),
     ("_serving.call",),
@@ -128,6 +135,7 @@ NURSERIES = [
     "_door.service_nursery",
     "_channel_life",
     "_sessions.session",
+    "_sessions.link",  # connections outlive the session that has still to tell them something, and one another
     "_serving.task",
     "_serving.server",
     *PLUGINS,

@@ -15,10 +15,12 @@ import pytest
 import trio
 
 from trioaudio import (
+    Agent,
     CallFilter,
     Fault,
     JsonLines,
     OptionError,
+    Reconnect,
     Secret,
     TextLines,
     configure_logging,
@@ -255,7 +257,7 @@ class TestStatements:
         assert told == ["model script connecting", "model script connected", "model script closed: closed"]
 
     async def test_a_model_that_breaks_is_a_warning(self, lines: Lines, autojump_clock: object) -> None:
-        async with open_call(Script(breaks(), greets=True)) as (_, session):
+        async with open_call(Script(breaks(), greets=True), Agent(reconnect=Reconnect(attempts=0))) as (_, session):
             await session.wait_closed()
         (warning,) = [line for line in lines() if line["level"] == "warning"]
         assert warning["message"].startswith("model script closed: model (BrokenResourceError")

@@ -22,6 +22,7 @@ from trioaudio import (
     Limits,
     OptionError,
     ParameterError,
+    Reconnect,
     Rejection,
     ResponseDone,
     Server,
@@ -307,7 +308,7 @@ class TestEnds:
         assert house.summaries[0].error == "OSError"
 
     async def test_the_model_breaks(self, house: House) -> None:
-        async with house.open(model=Script((say(0.5, "a"), breaks()))):
+        async with house.open(model=Script((say(0.5, "a"), breaks())), agent=Agent(reconnect=Reconnect(attempts=0))):
             call = house.exchange.dial()
             assert await house.wait_reason() == "model_failed"
         assert call.far_end.goodbyes == 1

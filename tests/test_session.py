@@ -22,6 +22,7 @@ from trioaudio import (
     Limits,
     ModelEvent,
     OutputTranscript,
+    Reconnect,
     ResponseCreated,
     ResponseDone,
     Session,
@@ -42,6 +43,10 @@ from trioaudio.audio import MULAW_8K, PCM16_8K, PCM16_24K, PTIME, AudioFormat, F
 from trioaudio.testing import STAMPED, Script, ScriptedFarEnd, Utterance, complains, ends, open_call, say
 
 pytestmark = pytest.mark.usefixtures("virtual_clock")
+
+
+ONCE = Agent(reconnect=Reconnect(attempts=0))
+"""A model that is lost is not had back."""
 
 
 def items(told: list[tuple[str, int]]) -> list[str]:
@@ -206,7 +211,7 @@ async def test_a_text_after_the_end_is_refused() -> None:
 
 async def test_a_text_that_the_model_breaks_on_says_so_to_who_sent_it() -> None:
     script = Script()
-    async with open_call(script) as (_, session), trio.open_nursery() as nursery:
+    async with open_call(script, ONCE) as (_, session), trio.open_nursery() as nursery:
 
         @nursery.start_soon
         async def send() -> None:
@@ -632,7 +637,7 @@ async def test_a_model_that_ends_leaves_the_call_open() -> None:
 async def test_a_model_that_breaks_leaves_the_call_open_and_says_why() -> None:
     cause = trio.BrokenResourceError("the cable")
     script = Script()
-    async with open_call(script) as (caller, session):
+    async with open_call(script, ONCE) as (caller, session):
         script.fail(cause)
         assert await session.wait_closed() == SessionEnd("model", cause)
         session.channel.turn("sorry").send_nowait(say(0.1, "sorry")[0])
@@ -757,7 +762,7 @@ async def test_a_model_that_takes_nothing_holds_no_block_open() -> None:
 
 async def test_a_model_that_broke_is_not_waited_for() -> None:
     script = Script(say(5.0, "a"))
-    async with open_call(script) as (caller, session):
+    async with open_call(script, ONCE) as (caller, session):
         await caller.wait_hears("a")
         script.stall()
         for _ in range(3):

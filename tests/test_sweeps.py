@@ -8,7 +8,7 @@ import pytest
 import trio
 from testing.socket_pair import open_socket_pair
 
-from trioaudio import Channel, Dtmf, Turn, TurnInterrupted, converse, open_channel, open_session, start_channel
+from trioaudio import Agent, Channel, Dtmf, Reconnect, Turn, TurnInterrupted, converse, open_channel, open_session, start_channel
 from trioaudio.abc import Buffering, Paced
 from trioaudio.audio import Frame
 from trioaudio.testing import Script, ScriptedFarEnd, SweepReport, breaks, cancel_sweep, ends, open_call, say
@@ -154,7 +154,7 @@ async def one_session_after_another() -> None:
     async with open_channel(far.source) as channel:
         ledgers.of(channel)
         for script in (Script([say(0.1, "a"), breaks()]), Script([say(0.1, "b"), ends()])):
-            await converse(channel, script)
+            await converse(channel, script, Agent(reconnect=Reconnect(attempts=0)))
         async with open_session(channel, Script()):
             await trio.sleep(0.1)
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ._errors import LocalProtocolError as LocalProtocolError
     from ._errors import MissingExtraError as MissingExtraError
     from ._errors import ModelRefused as ModelRefused
+    from ._errors import ModelUnavailable as ModelUnavailable
     from ._errors import OptionError as OptionError
     from ._errors import ParameterError as ParameterError
     from ._errors import PluginError as PluginError
@@ -120,6 +121,7 @@ if TYPE_CHECKING:
     from ._receipts import CloseReason as CloseReason
     from ._receipts import Ledger as Ledger
     from ._receipts import TurnReceipt as TurnReceipt
+    from ._reconnect import Reconnect as Reconnect
     from ._recording import Recording as Recording
     from ._secret import Secret as Secret
     from ._serve_settings import ServeSettings as ServeSettings
@@ -159,7 +161,8 @@ else:  # hidden from type checkers, which would otherwise believe in any name
         "._serving.end_reason": "END_REASONS EndReason Rejection",
         "._errors": (
             "AudioFileError CapabilityError ControlOverflowError FormatError FrontDoorError InsecureConnectionError LocalProtocolError "
-            "MissingExtraError ModelRefused OptionError ParameterError PluginError ProtocolError RemoteProtocolError ResponseFailedError "
+            "MissingExtraError ModelRefused ModelUnavailable OptionError ParameterError PluginError ProtocolError RemoteProtocolError "
+            "ResponseFailedError "
             "RestError SubscriberLagged TrioAudioError TurnInterruptedError UnansweredError"
         ),
         "._events": (
@@ -183,6 +186,7 @@ else:  # hidden from type checkers, which would otherwise believe in any name
         "._options": "ConfiguredOption",
         "._outbound.pause": "Pause",
         "._receipts": "ChannelStatistics CloseReason Ledger TurnReceipt",
+        "._reconnect": "Reconnect",
         "._recording": "Recording",
         "._secret": "Secret",
         "._serving.server": "Server open_server serve",

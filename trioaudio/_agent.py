@@ -12,6 +12,7 @@ from ._agent_file import read_agent_file
 from ._barge_in import BargeIn
 from ._errors import OptionError
 from ._events import KEYS
+from ._reconnect import Reconnect
 from ._spelling import suggest
 from ._tool import Tool, as_tool
 
@@ -97,6 +98,7 @@ class Agent:
         transcribe: ask the model for transcripts of what it hears.
         turn_detection: how the model finds the end of what the caller says.
         barge_in: what becomes of the agent's speech when the caller speaks into it.
+        reconnect: what becomes of the call when the model is lost.
         dtmf: what becomes of keys the caller presses: ``"ignore"``, ``"text"`` (the model is told of each at once), or `collect`.
         variables: what ``{name}`` stands for in ``instructions`` and ``greeting``. A brace before a name that is to stay is doubled:
             ``{{name}}``.
@@ -114,6 +116,7 @@ class Agent:
     transcribe: bool
     turn_detection: TurnDetection
     barge_in: BargeIn
+    reconnect: Reconnect
     dtmf: Literal["ignore", "text"] | KeyGroups
     variables: Mapping[str, object] = field(repr=False)
     provider_options: Mapping[str, object] = field(repr=False)
@@ -128,6 +131,7 @@ class Agent:
         transcribe: bool = True,
         turn_detection: TurnDetection = TurnDetection(),
         barge_in: BargeIn = BargeIn(),  # noqa: B008 - frozen
+        reconnect: Reconnect = Reconnect(),  # noqa: B008 - frozen
         dtmf: Literal["ignore", "text"] | KeyGroups = "ignore",
         variables: Mapping[str, object] | None = None,
         provider_options: Mapping[str, object] | None = None,
@@ -142,6 +146,7 @@ class Agent:
             "transcribe": transcribe,
             "turn_detection": turn_detection,
             "barge_in": barge_in,
+            "reconnect": reconnect,
             "dtmf": dtmf,
             "variables": dict(variables or {}),
             "provider_options": dict(provider_options or {}),

@@ -34,7 +34,7 @@ def log_fault(fault: Fault, whose: str) -> None:
 
 def log_status(model: str, status: str, detail: str, error: BaseException | None) -> None:
     """A session's link to its model has changed: a warning if the model was lost."""
-    lost = status == "closed" and detail == "model" and error is not None
+    lost = error is not None and (status == "reconnecting" or (status == "closed" and detail == "model"))
     what = f"closed: {detail}" if status == "closed" else status
     _session.log(logging.WARNING if lost else logging.INFO, "model %s %s%s", model, what, f" ({_named(error)})" if lost and error else "")
 

@@ -118,6 +118,18 @@ class ModelRefused(trio.BrokenResourceError):
     """
 
 
+class ModelUnavailable(trio.BrokenResourceError):
+    """The model was lost in the middle of a call and could not be had back; ``__cause__`` is what the last attempt failed with.
+
+    ``attempts`` says how often it was tried, ``seconds`` for how long.
+    """
+
+    def __init__(self, name: str, attempts: int, seconds: float) -> None:
+        super().__init__(f"the model {name!r} was lost, and not to be had back in {attempts} attempts within {seconds:.1f} s")
+        self.attempts: int = attempts
+        self.seconds: float = seconds
+
+
 class ControlOverflowError(trio.BrokenResourceError):
     """More control events waited than the bound allows; the channel is broken rather than losing one (law 6)."""
 

@@ -203,10 +203,14 @@ class AppEvent(Event):
 
 @dataclass(frozen=True, slots=True)
 class Status(Event):
-    """The session's link to its model: ``connected`` only when the provider has said that the session exists."""
+    """The session's link to its model: ``connected`` only when the provider has said that the session exists.
+
+    ``reconnecting``: it was lost, ``detail`` says by what. Every further connection is ``connected`` too, also one that took over
+    before another one expired.
+    """
 
     name: ClassVar[str] = "status"
-    status: Literal["connecting", "connected", "closed"]
+    status: Literal["connecting", "connected", "reconnecting", "closed"]
     detail: str = ""
 
 

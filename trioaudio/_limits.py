@@ -54,6 +54,10 @@ class Limits:
 
     start_audio: Seconds = 10.0
     """Inbound audio kept while a session connects to its model, and until the model has caught up; past that the oldest goes."""
+    gap_audio: Span = 10.0
+    """Inbound audio kept while a session has lost its model, and of an utterance nobody has understood yet; past that the oldest goes."""
+    history: Count = 128
+    """Items of the conversation that another connection with the model is told of: the newest."""
 
     live_audio: Span = 0.4
     """Audio a live turn may have waiting, more than the model sends at a time; past that silence is dropped, then the oldest."""

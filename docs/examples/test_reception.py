@@ -40,15 +40,20 @@ async def test_the_model_is_told_what_was_heard(call):
     assert caller.hears_nothing_after(interrupted.decided_at, item="welcome"), "not even what the model sent too late"
 
 
-async def test_a_model_that_breaks_ends_the_talk_and_not_the_call(virtual_clock):
-    caller = ScriptedFarEnd()
-    async with open_channel(caller.source) as channel:
-        end = await reception(channel, Script([say(1.0, item="welcome"), breaks()]))
-        assert end.kind == "model"
-        with channel.turn("goodbye") as turn:
-            await turn.send(say(0.5, item="goodbye")[0])
-        await channel.hang_up()
-    assert caller.heard("goodbye") > 0
+async def test_a_model_that_breaks_costs_no_call(virtual_clock):
+    caller, model = ScriptedFarEnd(), Script([say(1.0, item="welcome"), breaks()], say(1.0, item="again"))
+
+    async def talk_on() -> None:
+        await caller.wait_hears("welcome", samples=8_000)
+        caller.speak(say(0.5, item="hello?"))
+        await caller.wait_hears("again", samples=8_000)
+        caller.press("0")
+
+    async with open_channel(caller.source) as channel, trio.open_nursery() as nursery:
+        nursery.start_soon(talk_on)
+        end = await reception(channel, model)
+    assert end.kind == "closed"
+    assert len(model.connections) == 2
 
 
 async def test_a_far_end_that_takes_nothing_ends_the_call(late_clock):

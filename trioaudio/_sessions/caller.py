@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from .._agent import KeyGroups
-from .._events import SESSION_EVENTS, Closed, Commit, Dtmf, Event, Interrupt, Status, TurnInterrupted
+from .._events import SESSION_EVENTS, Closed, Commit, Dtmf, Event, Interrupt, Status, TurnInterrupted, TurnPlayed
 from .._inbox import InboundAudio
 from ..audio import Converter, Frame
 from .keypad import Keypad
@@ -46,6 +46,8 @@ class Caller:
             (Interrupt, lambda _: self._wish_interrupt()),
             (Dtmf, self._key_pressed),
             (TurnInterrupted, self._turn_interrupted),
+            (TurnInterrupted, session._recovery.heard),
+            (TurnPlayed, session._recovery.heard),
             *session._referee.listeners(),
             (Closed, lambda event: session._finish(SessionEnd("channel", event.reason.error))),
         ]
@@ -100,7 +102,8 @@ class Caller:
         """A caller who presses keys has taken the turn, as one who speaks: the model is told, and answers."""
         log.info("the caller pressed keys (%d)", len(keys))
         self._wish_interrupt()
-        self._session._errands.request(partial(self._session._model.send_text, f"The caller pressed {keys}."))
+        words = f"The caller pressed {keys}."
+        self._session._errands.request(partial(self._session._model.send_text, words), words=words)
 
 
 def _silenced(frame: Frame) -> Frame:

@@ -27,6 +27,11 @@ class Commands:
         self._finished = trio.lowlevel.ParkingLot()
         self._ended = False
 
+    @property
+    def idle(self) -> bool:
+        """Whether none waits, and none is being carried out."""
+        return not self._waiting
+
     def put(self, command: Command) -> None:
         """Let a command be carried out.
 

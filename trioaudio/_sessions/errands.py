@@ -58,17 +58,22 @@ class Errands:
         except trio.BrokenResourceError as exc:
             self._on_broken(exc)
 
-    def request(self, command: Command) -> None:
-        """Let the model be asked for an answer."""
-        self.tell(self._answers.asking(command))
+    @property
+    def idle(self) -> bool:
+        """Whether everything has been carried out."""
+        return self._commands.idle
 
-    async def ask(self, command: Command, *, protected: bool = False) -> None:
+    def request(self, command: Command, *, protected: bool = False, words: str | None = None) -> None:
+        """Let the model be asked for an answer."""
+        self.tell(self._answers.asking(command, protected=protected, words=words))
+
+    async def ask(self, command: Command, *, protected: bool = False, words: str | None = None) -> None:
         """Ask the model for an answer, and wait until it has been told; its error is raised here. Checkpoint: yes.
 
         Raises:
             trio.ClosedResourceError: the session has ended.
         """
-        await self._commands.run(self._answers.asking(command, protected=protected))
+        await self._commands.run(self._answers.asking(command, protected=protected, words=words))
 
     async def have_done(self, command: Command) -> None:
         """Have something done that asks for no answer, and wait for it; its error is raised here. Checkpoint and errors as for `ask`."""

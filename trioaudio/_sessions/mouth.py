@@ -75,6 +75,13 @@ class Mouth:
         if turn := self._turns.get(item_id):
             turn.end()
 
+    def lost(self) -> None:
+        """Whoever speaks is gone: what has come plays on to its end, and names mean something else from now on."""
+        self.end_all()
+        self._turns, self._response_of, self._silenced = {}, {}, {}
+        self._protected = None
+        self._settled.unpark_all()
+
     def end_all(self) -> None:
         """No audio of any item will come: what has come plays on to its end."""
         for turn in self._turns.values():

@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
-from typing import Any
+from random import Random
+from typing import Any, TypeAlias
 
 from .._agent import Agent
 from .._channel import Channel
 from .._emitter import Listeners
 from .._limits import Limits, Timeouts
 from .._plugins import choose_model
+from .._virtual_time import time_is_virtual
 from ..abc import Model
+from .connection import Open
+from .hold import Hold
+from .link import Link, open_link
+from .mender import Mender
 from .session import Session
 from .session_end import SessionEnd
 
+OpenModel: TypeAlias = str | Callable[[], AbstractAsyncContextManager[Model]]
 
-def _opened(model: str | Model | Callable[[], AbstractAsyncContextManager[Model]]) -> AbstractAsyncContextManager[Model]:
+
+def _opener(model: str | Model | Callable[[], AbstractAsyncContextManager[Model]]) -> Open:
     if isinstance(model, Model):
-        return _already(model)
-    return choose_model(model)() if isinstance(model, str) else model()
+        return lambda: _already(model)
+    return choose_model(model) if isinstance(model, str) else model
 
 
 @asynccontextmanager
 async def _already(model: Model) -> AsyncGenerator[Model, None]:
     yield model
+
+
+def _each(fallback: OpenModel | Sequence[OpenModel]) -> list[OpenModel]:
+    return [fallback] if isinstance(fallback, str) or callable(fallback) else list(fallback)
 
 
 @asynccontextmanager
@@ -33,6 +45,7 @@ async def open_session(
     model: str | Model | Callable[[], AbstractAsyncContextManager[Model]],
     agent: Agent | None = None,
     *,
+    fallback: OpenModel | Sequence[OpenModel] = (),
     on: Listeners | None = None,
     limits: Limits | None = None,
     timeouts: Timeouts | None = None,
@@ -47,6 +60,7 @@ async def open_session(
         channel: stays open when the session ends.
         model: the spec of a model by name (``"parrot"``), something that opens one each time it is called, or an open `Model`.
         agent: who the model is to be.
+        fallback: specs of models that take the place of the first when that cannot be reached; in this order.
         on: listeners to add before the first event can happen.
         limits, timeouts: as for `open_channel`.
         call: the `Call` that is served, for tools; known without it where a server answered the call.
@@ -60,10 +74,14 @@ async def open_session(
         PluginError, OptionError: the spec cannot be opened, or a variable of the agent is missing.
     """
     limits, timeouts = limits or Limits(), timeouts or Timeouts()
-    call = channel._call if call is None else call
+    call, agent = channel._call if call is None else call, agent or Agent()
+    opens = [_opener(each) for each in (model, *_each(fallback))]
+    hold = Hold(channel, agent.reconnect)
+    await hold.load()
     with closing(channel._hearing.iterate(limits.start_audio)) as heard:
-        async with _opened(model) as opened:
-            session = Session(channel, opened, agent or Agent(), limits, timeouts, call=call, dependencies=dependencies, heard=heard)
+        link = Link(opens, agent.reconnect, limits, timeouts, again=not isinstance(model, Model))
+        async with open_link(link, Mender(link, Random(0) if time_is_virtual() else Random()).run):
+            session = Session(channel, link, agent, limits, timeouts, call=call, dependencies=dependencies, heard=heard, hold=hold)
             for event, listener in (on or {}).items():
                 session.on(event, listener)
             await session._start()
@@ -72,11 +90,15 @@ async def open_session(
 
 
 async def converse(
-    channel: Channel, model: str | Model | Callable[[], AbstractAsyncContextManager[Model]], agent: Agent | None = None
+    channel: Channel,
+    model: str | Model | Callable[[], AbstractAsyncContextManager[Model]],
+    agent: Agent | None = None,
+    *,
+    fallback: OpenModel | Sequence[OpenModel] = (),
 ) -> SessionEnd:
     """Let the far party talk with a model until one of them ends it; the shortest useful program. Checkpoint: yes.
 
     Arguments and errors as for `open_session`.
     """
-    async with open_session(channel, model, agent) as session:
+    async with open_session(channel, model, agent, fallback=fallback) as session:
         return await session.wait_closed()

@@ -76,11 +76,15 @@ class Reader:
                 self._session._said("caller", text, item_id)
             case OutputTranscript(item_id=item_id, text=text):
                 self._session._said("agent", text, item_id)
+        self._session._recovery.observe(event)
         self._session._dispatch.emit(event)
 
     def _response_begun(self, event: ResponseCreated) -> None:
         self._answer_begun_at = trio.current_time()
-        self._mouth.begin_response(event.response_id, protected=self._answers.begun(event))
+        asked = self._answers.begun(event)
+        self._mouth.begin_response(event.response_id, protected=asked is not None and asked.protected)
+        if asked is not None and asked.words is not None:
+            self._session._recovery.wrote(asked.words)
         self._toolbox.answer_begun(event.response_id)
 
     def _response_over(self, event: ResponseInterrupted | ResponseDone) -> None:

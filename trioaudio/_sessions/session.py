@@ -23,7 +23,7 @@ from .._call_log import log_said, log_status
 from .._channel import Channel
 from .._dispatch import Dispatcher
 from .._emitter import Emitter
-from .._errors import CapabilityError, SubscriberLagged
+from .._errors import CapabilityError, ModelUnavailable, SubscriberLagged
 from .._events import (
     SESSION_EVENTS,
     Fault,
@@ -34,15 +34,17 @@ from .._inbox import InboundAudio
 from .._limits import Limits, Timeouts
 from .._outbound.settlement import Interruption
 from .._virtual_time import time_is_virtual
-from ..abc import Model
 from ..audio import AudioFormat, Frame
 from .answers import Answers
 from .call_context import CallContext
 from .caller import Caller
 from .errands import Errands
+from .hold import Hold
+from .link import Link
 from .mouth import Mouth
 from .negotiation import cheapest
 from .reader import Reader
+from .recovery import Recovery
 from .referee import Referee
 from .session_end import SessionEnd, TranscriptLine
 from .toolbox import Desk, Toolbox
@@ -60,7 +62,7 @@ class Session(Emitter):
     def __init__(
         self,
         channel: Channel,
-        model: Model,
+        model: Link,
         agent: Agent,
         limits: Limits,
         timeouts: Timeouts,
@@ -68,6 +70,7 @@ class Session(Emitter):
         call: Any,
         dependencies: Any,
         heard: InboundAudio,
+        hold: Hold,
     ) -> None:
         self.channel: Channel = channel
         self.agent: Agent = agent.filled()
@@ -88,13 +91,16 @@ class Session(Emitter):
         fault, broken = self._model_cannot, self._model_is_broken
         self._errands = Errands(model, self._answers, limits.control_events, on_fault=fault, on_broken=broken)
         self._referee = Referee(self)
-        desk = Desk(self._start_call, self._context_for, self._tell_result, self._ask_reply, self._dispatch.emit)
+        self._hold, self._recovery = hold, Recovery(self, hold, limits.history)
+        model.patron = self._recovery
+        desk = Desk(self._start_call, self._context_for, self._recovery.returned, self._ask_reply, self._dispatch.emit)
         self._toolbox = Toolbox(self.agent.tools, desk, limits, timeouts, inline=time_is_virtual())
         self._reader, self._caller = Reader(self), Caller(self, heard)
         self._start_task: Callable[[Callable[[], Awaitable[None]], str], None] | None = None
         self._leaving = trio.Event()
         self._end: SessionEnd | None = None
         self._closing, self._done = trio.Event(), trio.Event()
+        self._parting = False
         self._asides: set[trio.CancelScope] = set()
         self.transcript: list[TranscriptLine] = []
         """What was said so far, both sides, in the order in which the words became known."""
@@ -164,7 +170,7 @@ class Session(Emitter):
 
         Checkpoint, cancellation and errors as for `say`.
         """
-        await self._errands.ask(partial(self._model.send_text, text))
+        await self._errands.ask(partial(self._model.send_text, text), words=text)
 
     async def send_image(self, data: bytes, media_type: str, text: str | None = None) -> None:
         """Show the model an image, such as ``image/png`` or ``image/jpeg``, with words about it.
@@ -292,6 +298,7 @@ class Session(Emitter):
             self._end = end
             self._service.deadline = trio.current_time() + self._timeouts.close
             self._closing.set()
+            self._model.rest()
             for waiting in self._asides:
                 waiting.cancel("the session has ended")
 
@@ -312,8 +319,10 @@ class Session(Emitter):
             error.add_note(f"raised in the {title}")
             self._fail(error)
 
-    def _status(self, status: Literal["connecting", "connected", "closed"], detail: str = "") -> None:
-        log_status(self._model.name, status, detail, self._end.error if self._end else None)
+    def _status(
+        self, status: Literal["connecting", "connected", "reconnecting", "closed"], detail: str = "", error: Exception | None = None
+    ) -> None:
+        log_status(self._model.name, status, detail, error or (self._end.error if self._end else None))
         self._dispatch.emit(Status(status, detail))
 
     def _said(self, speaker: Literal["caller", "agent"], text: str, item_id: str | None) -> None:
@@ -323,11 +332,8 @@ class Session(Emitter):
     async def _start(self) -> None:
         name = self._model.name
         self._status("connecting", name)
-        with trio.move_on_after(self._timeouts.start) as starting:
-            await self._model.start(self._agent_for_model(), self.input_format, self.output_format)
-        if starting.cancelled_caught:
-            raise trio.BrokenResourceError(f"the model {name!r} did not start within {self._timeouts.start} s (Timeouts.start)")
-        self._status("connected", name)
+        await self._model.start(self._agent_for_model(), self.input_format, self.output_format)
+        self._status("connected", self._model.name)
 
     async def _live(self, task_status: trio.TaskStatus[None]) -> None:  # noqa: ASYNC128 - `_work` tells
         """The whole life of the session; ends within `Timeouts.close` of its end, whatever the model does.
@@ -347,7 +353,8 @@ class Session(Emitter):
         async with trio.open_nursery() as workers:
             self._start_task = lambda run, title: workers.start_soon(self._served, run, name=title)
             keypad, clock = self._caller.keypad, self._referee.keep_time if self._referee.decides else None
-            for task in (self._caller.hear, self._reader.run, self._errands.run, self._part, keypad.run if keypad else None, clock):
+            servants = (self._caller.hear, self._reader.run, self._errands.run, self._part, self._hold.run)
+            for task in (*servants, keypad.run if keypad else None, clock):
                 if task is not None:
                     workers.start_soon(self._served, task)
             self._errands.introduce(self.agent)
@@ -373,6 +380,8 @@ class Session(Emitter):
     async def _served(self, serve: Callable[[], Awaitable[None]]) -> None:
         try:
             await serve()
+        except ModelUnavailable as exc:
+            await self._part_without_model(exc)
         except (trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError, OSError) as exc:
             self._finish(SessionEnd("model", None if isinstance(exc, trio.EndOfChannel) else exc))
         except Exception as exc:  # noqa: BLE001 - a plugin's bug: kept, and leaves the block (law 9)
@@ -384,7 +393,7 @@ class Session(Emitter):
         if (response_id := self._answers.current) is not None:
             self._mouth.silence_response(response_id)
             self._answers.over(response_id)
-            self._errands.tell(self._model.cancel, "cancel")
+            self._errands.tell(self._model.cancelling(), "cancel")
 
     def _agent_for_model(self) -> Agent:
         """Where the session decides who interrupts, the model does not."""
@@ -401,14 +410,11 @@ class Session(Emitter):
     def _context_for(self, call_id: str, response_id: str | None) -> CallContext:
         return CallContext(self, self.channel, self.call, self.dependencies, call_id, lambda: self._mouth.cut_short(response_id))
 
-    def _tell_result(self, call_id: str, output: str, failed: bool) -> None:
-        self._errands.tell(partial(self._model.send_tool_result, call_id, output, error=failed))
-
     def _ask_reply(self, response_id: str | None, told: bool) -> None:
         """Let the model go on after its tools, if it was told of any; an answer that hung up and said something is the goodbye already."""
         self._answers.changed.unpark_all()
         if told and not (self._leaving.is_set() and self._answers.has_sounded(response_id)):
-            self._errands.request(self._model.respond)
+            self._recovery.ask_reply()
 
     # ---- the end, once all has been heard
 
@@ -420,6 +426,17 @@ class Session(Emitter):
             await self.channel.wait_heard()
         if self.channel._reason is None:  # else the far party was quicker, and `_hear` says so
             self._finish(SessionEnd("hung_up"))
+            self.channel.close()
+
+    async def _part_without_model(self, error: ModelUnavailable) -> None:
+        """The model will not be back: say so, and do what the agent is to do then. Whoever comes second finds it being done."""
+        if self._parting:
+            await trio.sleep_forever()
+        self._parting = True
+        then = self.agent.reconnect.then
+        await self._hold.part(trio.current_time() + self._timeouts.hang_up)
+        self._finish(SessionEnd("model", error))
+        if then != "leave":
             self.channel.close()
 
     async def _wait_made(self) -> None:

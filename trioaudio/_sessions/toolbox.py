@@ -47,7 +47,7 @@ class Desk:
 
     start_call: Callable[[Call, str], None]
     context_for: Callable[[str, str | None], Supplied]
-    tell_result: Callable[[str, str, bool], None]
+    tell_result: Callable[[str, str, bool, int], None]
     ask_reply: Callable[[str | None, bool], None]
     emit: Callable[[Event], object]
 
@@ -55,8 +55,8 @@ class Desk:
 class _Batch:
     """An answer, its calls that are under way, whether it is over, and whether the model was told of any result."""
 
-    def __init__(self, response_id: str | None, *, over: bool) -> None:
-        self.response_id, self.over = response_id, over
+    def __init__(self, response_id: str | None, conversation: int, *, over: bool) -> None:
+        self.response_id, self.conversation, self.over = response_id, conversation, over
         self.running: dict[str, tuple[ToolCall, float]] = {}  # with the time of each
         self.told = False
 
@@ -77,6 +77,9 @@ class Toolbox:
         self._batches: dict[str, _Batch] = {}
         self._known: dict[str, None] = {}  # ids of calls, the newest last
         self._running: dict[str, trio.CancelScope] = {}
+        self._lost: list[trio.CancelScope] = []  # of calls that a connection made which is no more
+        self.conversation: int = 1
+        """With which of the link's conversations the model goes on: results belong into the one in which they were asked for."""
         self._stopped = False
 
     def equip(self, tools: Iterable[Tool]) -> None:
@@ -103,7 +106,7 @@ class Toolbox:
         response_id = call.response_id or current
         key = f"call {call.call_id}" if response_id is None else response_id
         if key not in self._batches:
-            self._batches[key] = _Batch(response_id, over=response_id is None or response_id != current)
+            self._batches[key] = _Batch(response_id, self.conversation, over=response_id is None or response_id != current)
         return self._batches[key]
 
     def _remember(self, call_id: str) -> None:
@@ -130,6 +133,24 @@ class Toolbox:
             self._batches = {key: other for key, other in self._batches.items() if other is not batch}
             self._desk.ask_reply(batch.response_id, batch.told)
 
+    def has_calls(self, response_id: str | None) -> bool:
+        """Whether this answer has called tools, and waits for them."""
+        return response_id in self._batches
+
+    def lost(self) -> None:
+        """The connection is gone: its answers call no more, what they called goes on, and names mean something else from now on."""
+        for batch in list(self._batches.values()):
+            self._answer_over(batch)
+        self._batches = {f"{key} of conversation {self.conversation}": batch for key, batch in self._batches.items()}
+        self._lost = [scope for scope in (*self._lost, *self._running.values()) if not scope.cancel_called]
+        self._running = {}
+
+    def go_on(self, conversation: int) -> None:
+        """There is another connection; in another conversation, calls have other names."""
+        if conversation != self.conversation:
+            self.conversation = conversation
+            self._known.clear()
+
     def take_back(self, call_id: str) -> None:
         """The model wants a call's result no more: what it runs is cancelled, and the model is told nothing."""
         batch = next((batch for batch in self._batches.values() if call_id in batch.running), None)
@@ -154,7 +175,8 @@ class Toolbox:
             try:
                 await self._carry_out(call, batch)
             finally:
-                del self._running[call.call_id]
+                if self._running.get(call.call_id) is scope:
+                    del self._running[call.call_id]
 
     async def _carry_out(self, call: ToolCall, batch: _Batch) -> None:
         began = trio.current_time()
@@ -162,7 +184,7 @@ class Toolbox:
         if self._stopped or call.call_id not in batch.running:
             return
         batch.told = True
-        self._desk.tell_result(call.call_id, output, failed)
+        self._desk.tell_result(call.call_id, output, failed, batch.conversation)
         self._desk.emit(ToolReturned(call.call_id, call.tool, output, failed, trio.current_time() - began))
         del batch.running[call.call_id]
         self._settle(batch)
@@ -220,7 +242,7 @@ class Toolbox:
     def stop(self) -> None:
         """The session ends: nothing more is run, and what runs is cancelled; a thread that does not end is left alone."""
         self._stopped = True
-        for scope in self._running.values():
+        for scope in (*self._running.values(), *self._lost):
             scope.cancel("the session has ended")
 
 
