@@ -77,6 +77,8 @@ INBOX = "test_inbox.py"
 SESSION = "test_session.py"
 TICKER = "test_ticker.py"
 PLAYHEAD = "audio/test_playhead.py"
+LINK = "test_link.py"
+LINK_SWEEP = "test_link_sweep.py"
 
 FAULTS = [
     # ---- the door, the flush, the write
@@ -1046,6 +1048,84 @@ FAULTS = [
         "        first, self._reported = not self._reported, True\n",
         "        first = True\n",
         (LIVE,),
+    # ---- a model that is lost
+    Fault(
+        "a lost model is asked again at once, without end",
+        "_sessions/mender.py",
+        "while self._attempts < self._rules.attempts and self._choose(cause):",
+        "while self._choose(cause):",
+        (LINK,),
+    ),
+    Fault(
+        "a connection that breaks again and again is always a new outage",
+        "_sessions/mender.py",
+        "if outage.connection.since + STEADY <= outage.began or outage.planned:",
+        "if True:",
+        (LINK,),
+    ),
+    Fault("who was refused asks again", "_sessions/mender.py", "            self._refused.add(spec)\n", "            pass\n", (LINK,)),
+    Fault(
+        "a frame that could not be sent is lost",
+        "_sessions/link.py",
+        "        self._audio.keep(frame, taken=False)\n        self._write_failed",
+        "        self._write_failed",
+        (LINK, LINK_SWEEP),
+    ),
+    Fault(
+        "what was kept goes to a connection after it has become the current one",
+        "_sessions/link.py",
+        "            number = self._audio.beginning(anew=anew)\n",
+        "            self._become_current(connection)\n            number = self._audio.beginning(anew=anew)\n",
+        (LINK,),
+    ),
+    Fault(
+        "an agent's answer is told whole, heard or not",
+        "_sessions/history.py",
+        "text = words_heard(self.text, share)",
+        "text = self.text",
+        (LINK,),
+    ),
+    Fault(
+        "the next connection is told to cut an item of the last one",
+        "_sessions/link.py",
+        "            if connection.has_item(item_id):\n",
+        "            if True:\n",
+        (LINK,),
+    ),
+    Fault(
+        "a result goes to a connection that knows of no such call",
+        "_sessions/recovery.py",
+        "            if connection.conversation == conversation:\n",
+        "            if True:\n",
+        (LINK, LINK_SWEEP),
+    ),
+    Fault(
+        "a result is told in words although it was told with what went before",
+        "_sessions/recovery.py",
+        " if call_id not in connection.told}",
+        "}",
+        (LINK, LINK_SWEEP),
+    ),
+    Fault(
+        "a request of which nothing was heard is forgotten",
+        "_sessions/answers.py",
+        "*(asked for asked in self._asked if asked.told)",
+        "",
+        (LINK,),
+    ),
+    Fault(
+        "a change is made whoever speaks",
+        "_sessions/recovery.py",
+        "return not waits and not self._caller_speaks and session.channel.current_turn is None",
+        "return True",
+        (LINK,),
+    ),
+    Fault(
+        "the old connection is dropped before another one is there",
+        "_sessions/mender.py",
+        "            if token is None:\n                self._standby",
+        "            if token is None:\n                old.close(0)\n                self._standby",
+        (LINK,),
     ),
 ]
 

@@ -94,6 +94,7 @@ class Link(Model):
         self._count = 0
         self._candidate: Connection | None = None
         self._failure: Exception | None = None
+        self._refusal: Exception | None = None  # why the call did not begin with the first model
         self._resting = False
         self._shelter, self._mending = trio.CancelScope(shield=True), trio.CancelScope()
         self._closing = trio.Event()
@@ -166,10 +167,10 @@ class Link(Model):
 
     async def open(self) -> None:
         """Open the first connection, with whichever model can be reached; errors come out bare. Checkpoint: yes."""
-        self._candidate = await self._open_one_of(range(len(self.opens)), None)
+        self._candidate = await self._open_one_of(range(len(self.opens)))
         self._describe(self._candidate.model)
 
-    async def _open_one_of(self, specs: Sequence[int], error: Exception | None) -> Connection:
+    async def _open_one_of(self, specs: Sequence[int]) -> Connection:
         for spec in specs:
             connection = self.begin(spec)
             await connection.opened.wait()
@@ -177,28 +178,28 @@ class Link(Model):
                 return connection
             failed = connection.error
             assert failed is not None
-            error = _with_note(error, failed)
+            self._refusal = _with_note(self._refusal, failed)
             if not is_lost(failed):
                 break
-        assert error is not None
-        raise error
+        assert self._refusal is not None
+        raise self._refusal
 
     async def start(self, agent: Agent, input_format: AudioFormat, output_format: AudioFormat) -> None:
         """As `Model.start`; if the first model does not start, others may take its place."""
         self._agent, self._formats = agent, (input_format, output_format)
         self._audio = CallerAudio(self._bound, manual=agent.turn_detection.mode == "manual")
-        connection, error = self._candidate, None
+        connection = self._candidate
         assert connection is not None
         while True:
             try:
                 await self.configure(connection)
             except Exception as exc:  # noqa: BLE001 - raised again, unless another model may do
                 connection.close(self.timeouts.close)
+                self._refusal = _with_note(self._refusal, exc)
                 if not is_lost(exc) or connection.spec + 1 >= len(self.opens):
-                    raise _with_note(error, exc) from exc.__cause__
-                error = _with_note(error, exc)
+                    raise self._refusal from self._refusal.__cause__
                 log.warning("the model %s did not start: %s: %s", self.name, type(exc).__name__, exc)
-                connection = await self._open_one_of(range(connection.spec + 1, len(self.opens)), error)
+                connection = await self._open_one_of(range(connection.spec + 1, len(self.opens)))
             else:
                 self._become_current(connection)
                 return

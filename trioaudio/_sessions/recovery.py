@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from .._events import SpeechStopped, TurnInterrupted, TurnPlayed
+from .._events import AudioDropped, SpeechStopped, TurnInterrupted, TurnPlayed
 from .._history import HistoryItem
 from .._model_events import (
     AudioDelta,
@@ -59,6 +59,7 @@ class Recovery:
         self._owed = _Owed.NOTHING
         self._awaited_since = float("-inf")  # an utterance was complete then, and no answer has begun
         self._awaits = self._caller_speaks = False
+        self._dropped_ms = 0.0
         self._late: dict[str, str] = {}  # results of calls of which the present connection knows nothing
 
     # ---- what happens
@@ -132,6 +133,7 @@ class Recovery:
         assert link.current is not None
         session._toolbox.go_on(link.current.conversation)
         session._status("connected", link.name)
+        self._report_dropped()
         owed, self._owed, self._awaits = self._owed, _Owed.NOTHING, False
         if owed is _Owed.REST:
             self._request(partial(link.respond, GO_ON))
@@ -140,6 +142,12 @@ class Recovery:
                 session.commit()
         elif owed is _Owed.ANSWER:
             self._request(link.respond)
+
+    def _report_dropped(self) -> None:
+        link = self._session._model
+        if (dropped := link.dropped_ms - self._dropped_ms) > 0:
+            self._dropped_ms = link.dropped_ms
+            self._session.channel.emit(AudioDropped("inbound", dropped, "the model was away for too long (Limits.gap_audio)"))
 
     def _request(self, command: Callable[[], Awaitable[None]]) -> None:
         if "respond" in self._session._model.capabilities:
@@ -174,8 +182,7 @@ class Recovery:
                 await connection.model.send_tool_result(call_id, output, error=failed)
                 return
             await trio.lowlevel.checkpoint()
-            if call_id not in connection.told:
-                self._late[call_id] = output
+            self._late[call_id] = output
 
         self._session._errands.tell(lambda: self._session._model.carry_out(tell))
 
