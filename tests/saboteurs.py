@@ -1048,6 +1048,7 @@ FAULTS = [
         "        first, self._reported = not self._reported, True\n",
         "        first = True\n",
         (LIVE,),
+    ),
     # ---- a model that is lost
     Fault(
         "a lost model is asked again at once, without end",
