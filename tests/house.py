@@ -129,6 +129,7 @@ OPEN_TO_PLUGINS = [
     "audio.*",
     "wire",
     "wire.*",
+    "models._*",  # connections that plugins of one family share
 ]
 NURSERIES = [
     "_block",

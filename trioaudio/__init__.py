@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from ._errors import TrioAudioError as TrioAudioError
     from ._errors import TurnInterruptedError as TurnInterruptedError
     from ._errors import UnansweredError as UnansweredError
+    from ._errors import UpgradeRefusedError as UpgradeRefusedError
     from ._events import AppEvent as AppEvent
     from ._events import Audio as Audio
     from ._events import AudioDropped as AudioDropped
@@ -162,8 +163,7 @@ else:  # hidden from type checkers, which would otherwise believe in any name
         "._errors": (
             "AudioFileError CapabilityError ControlOverflowError FormatError FrontDoorError InsecureConnectionError LocalProtocolError "
             "MissingExtraError ModelRefused ModelUnavailable OptionError ParameterError PluginError ProtocolError RemoteProtocolError "
-            "ResponseFailedError "
-            "RestError SubscriberLagged TrioAudioError TurnInterruptedError UnansweredError"
+            "ResponseFailedError RestError SubscriberLagged TrioAudioError TurnInterruptedError UnansweredError UpgradeRefusedError"
         ),
         "._events": (
             "AppEvent Audio AudioDropped Closed Commit Dtmf Event Fault Hangup Interrupt Mute SpeechStarted "

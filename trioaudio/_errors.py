@@ -87,6 +87,14 @@ class UnansweredError(trio.BrokenResourceError):
     """A provider's REST interface was asked and gave no answer: it may have been done, so it is not asked again by itself."""
 
 
+class UpgradeRefusedError(trio.BrokenResourceError):
+    """A server answers, and opens no websocket: it refused the handshake; has the HTTP ``status``."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status: int = status
+
+
 class ResponseFailedError(TrioAudioError):
     """An answer that somebody waited for was not made; ``code`` is the provider's, and the message what it says of it."""
 

@@ -13,7 +13,7 @@ from typing import TypeAlias
 import h11
 import trio
 
-from .._errors import RemoteProtocolError
+from .._errors import RemoteProtocolError, UpgradeRefusedError
 from .._limits import Limits
 from .._secret import Secret
 from .address import Address
@@ -103,8 +103,7 @@ async def _answer(pipe: Pipe, connection: h11.Connection, address: Address) -> h
         elif isinstance(event, h11.InformationalResponse) and event.status_code == 101:
             return event
         elif isinstance(event, h11.Response):
-            raise trio.BrokenResourceError(
-                f"{address.authority} does not open a websocket: {event.status_code} {event.reason.decode('latin-1')}"
-            )
+            said = f"{address.authority} does not open a websocket: {event.status_code} {event.reason.decode('latin-1')}"
+            raise UpgradeRefusedError(said, event.status_code)
         elif not isinstance(event, h11.InformationalResponse):
             raise trio.BrokenResourceError(f"{address.authority} ended the connection in the middle of the handshake")

@@ -58,7 +58,8 @@ async def open_socket(
     Raises:
         OptionError: the URL is none.
         InsecureConnectionError: it is not encrypted, and not of this machine.
-        trio.BrokenResourceError: the server cannot be reached, takes too long, or does not want to.
+        UpgradeRefusedError: the server does not want to; has its HTTP status. Also a `trio.BrokenResourceError`.
+        trio.BrokenResourceError: the server cannot be reached, or takes too long.
         RemoteProtocolError: what answers is no websocket server.
     """
     limits, timeouts = limits or Limits(), timeouts or Timeouts()

@@ -1,39 +1,35 @@
-"""OpenAI's realtime models, and every server that speaks their protocol.
-
-What is sent and what it means is `trioaudio.wire.openai`; here it meets a websocket, through a `trioaudio.abc.MessageLine`.
-"""
+"""OpenAI's realtime models, and every server that speaks their protocol: how one is reached, and with which key."""
 
 from __future__ import annotations
 
-import time
-from collections import deque
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
+import math
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal, TypeAlias
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import trio
 
-from .._agent import Agent
-from .._errors import ModelRefused, OptionError, RemoteProtocolError, ResponseFailedError
-from .._history import HistoryItem
+from .._errors import ModelRefused, OptionError, RestError, UpgradeRefusedError
 from .._limits import Limits
-from .._model_events import ModelEvent, SessionExpiring
 from .._secret import Secret
-from ..abc import Capability, MessageLine, Model, Option, WebSocket, model_plugin, open_socket, require_private
-from ..audio import PCM16_24K, AudioFormat, Frame
-from ..wire._openai_formats import FORMATS
-from ..wire.openai import AsideEnd, OpenAIWire, SessionOptions
+from ..abc import Model, Option, WebSocket, model_plugin, open_rest, open_socket, require_private
+from ..wire._openai_secrets import secret_request, secret_untrusted
+from ..wire.openai import BETA, GA, OpenAIWire, SessionOptions
+from ._openai_connection import KEY, OpenAIModel
 
-KEY = "OPENAI_API_KEY"
 URL = "wss://api.openai.com/v1"
 LONGEST_MESSAGE = 16 * 2**20
 """Characters of a message that comes in; the server may send items with all their audio."""
-LONGEST_ASIDE = 120.0
-"""Seconds that an answer aside is waited for; a server that does not know how to make one may never say so."""
 
-_Header: TypeAlias = Literal["bearer", "api-key"]
+KeyHeader: TypeAlias = Literal["bearer", "api-key", "x-api-key"]
+"""How a key is sent."""
+
+
+REFUSED = (401, 403)
+"""HTTP statuses that mean that the key is not accepted."""
+UNKNOWN = 404
 
 
 @model_plugin("openai")
@@ -43,7 +39,7 @@ async def open_openai(
     *,
     base_url: str = URL,
     key: Annotated[Secret | None, Option(env=KEY)] = None,
-    header: _Header = "bearer",
+    header: KeyHeader = "bearer",
     insecure: bool = False,
     answers: bool = True,
     prefix_ms: int | None = None,
@@ -55,6 +51,8 @@ async def open_openai(
     speed: float | None = None,
     max_output_tokens: int | None = None,
     reasoning: Literal["minimal", "low", "medium", "high"] | None = None,
+    dialect: Literal["ga", "beta"] = "ga",
+    patience: float | None = None,
 ) -> AsyncGenerator[Model, None]:
     """A realtime model of OpenAI, or of a server that speaks its protocol. Checkpoint: yes.
 
@@ -63,7 +61,7 @@ async def open_openai(
         base_url: the server; the path /realtime is added.
         key: the API key; by default the variable OPENAI_API_KEY, or the file that OPENAI_API_KEY_FILE names. A server on this machine
             needs none.
-        header: how the key is sent; "api-key" is Azure's way.
+        header: how the key is sent; "api-key" is Azure's way, "x-api-key" that of some servers of one's own.
         insecure: let the key travel unencrypted to another machine.
         answers: the server answers each utterance by itself; if not, the app lets it (`Session.respond`).
         prefix_ms: what from before the start of speech belongs to it, in milliseconds.
@@ -75,10 +73,14 @@ async def open_openai(
         speed: how fast it speaks, 0.25 to 1.5.
         max_output_tokens: the longest answer, 1 to 4096 tokens.
         reasoning: effort of models that reason.
+        dialect: "beta" for servers that still speak the protocol's beta, with its flat session.
+        patience: seconds after which a server that never says that the session exists, or is as asked, is believed to have said it;
+            by default its word is waited for, as long as the session may take to start.
 
     Raises:
         OptionError: there is no key, an option is out of range, or the URL is none.
         InsecureConnectionError: the key would travel unencrypted.
+        ModelRefused: the server accepts no such key (HTTP 401 or 403), or knows no such model (404).
         trio.BrokenResourceError: the server cannot be reached, or does not want to.
     """
     options = SessionOptions(
@@ -93,30 +95,47 @@ async def open_openai(
         max_output_tokens=max_output_tokens,
         reasoning=reasoning,
     )
+    if patience is not None and not patience > 0:
+        raise OptionError(f"openai: patience={patience!r} is no number of seconds above 0")
     url = realtime_url(base_url, model)
     require_private(url, insecure=insecure)
-    headers = _authorisation(key or _key_for(url), header)
+    headers = {**_authorisation(key or _key_for(url), header), **({"OpenAI-Beta": "realtime=v1"} if dialect == "beta" else {})}
     limits = replace(Limits(), message=LONGEST_MESSAGE)
-    async with (
-        open_socket(url, headers=headers, insecure=insecure, limits=limits) as websocket,
-        open_openai_over(websocket, options) as opened,
-    ):
-        yield opened
+    async with AsyncExitStack() as stack:
+        try:
+            websocket = await stack.enter_async_context(open_socket(url, headers=headers, insecure=insecure, limits=limits))
+        except UpgradeRefusedError as exc:
+            raise _refusal(exc) from exc
+        yield await stack.enter_async_context(open_openai_over(websocket, options, dialect=dialect, patience=patience))
 
 
 @asynccontextmanager
-async def open_openai_over(websocket: WebSocket, options: SessionOptions | None = None) -> AsyncGenerator[Model, None]:
+async def open_openai_over(
+    websocket: WebSocket, options: SessionOptions | None = None, *, dialect: Literal["ga", "beta"] = "ga", patience: float | None = None
+) -> AsyncGenerator[Model, None]:
     """The model at the other end of a websocket that is open already. Checkpoint: yes."""
     await trio.lowlevel.checkpoint()
-    model = OpenAIModel(websocket, OpenAIWire(options))
+    wire = OpenAIWire(options, BETA if dialect == "beta" else GA)
+    model = OpenAIModel(websocket, wire, acknowledged_within=math.inf if patience is None else patience)
     try:
         yield model
     finally:
-        model._close()
+        model.close()
+
+
+def _refusal(error: UpgradeRefusedError) -> Exception:
+    """Servers that judge key and model before the websocket opens, as Azure does, do so by HTTP status."""
+    if error.status in REFUSED:
+        return ModelRefused(f"{error}; check the key in the variable {KEY}, and the option header")
+    if error.status == UNKNOWN:
+        return ModelRefused(f"{error}; check base_url and the name of the model")
+    return trio.BrokenResourceError(str(error))
 
 
 def realtime_url(base_url: str, model: str) -> str:
     """Where a model is: ``wss://api.openai.com/v1`` and ``gpt-realtime`` are ``wss://api.openai.com/v1/realtime?model=gpt-realtime``.
+
+    Azure's older address, ``wss://NAME.openai.azure.com/openai?api-version=...``, calls the model a deployment.
 
     Raises:
         OptionError: the URL is none.
@@ -125,8 +144,23 @@ def realtime_url(base_url: str, model: str) -> str:
     scheme = {"https": "wss", "http": "ws"}.get(parts.scheme, parts.scheme)
     if scheme not in ("ws", "wss") or not parts.hostname:
         raise OptionError("openai: base_url is no URL of a websocket server; write it like wss://api.openai.com/v1")
-    query = "&".join(filter(None, (parts.query, f"model={quote(model, safe='')}")))
-    return parts._replace(scheme=scheme, path=f"{parts.path.rstrip('/')}/realtime", query=query).geturl()
+    path = parts.path.rstrip("/")
+    name = "deployment" if path.endswith("/openai") and "api-version" in parse_qs(parts.query) else "model"
+    query = "&".join(filter(None, (parts.query, f"{name}={quote(model, safe='')}")))
+    return parts._replace(scheme=scheme, path=f"{path}/realtime", query=query).geturl()
+
+
+def rest_url(base_url: str) -> str:
+    """The same server, as it is asked over HTTP.
+
+    Raises:
+        OptionError: the URL is none.
+    """
+    parts = urlsplit(base_url)
+    scheme = {"wss": "https", "ws": "http"}.get(parts.scheme, parts.scheme)
+    if scheme not in ("http", "https") or not parts.hostname:
+        raise OptionError("openai: base_url is no URL of a server; write it like wss://api.openai.com/v1")
+    return parts._replace(scheme=scheme, path=parts.path.rstrip("/"), query="").geturl()
 
 
 def _key_for(url: str) -> Secret | None:
@@ -134,204 +168,73 @@ def _key_for(url: str) -> Secret | None:
     try:
         return Secret.from_environment(KEY)
     except OptionError:
-        if urlsplit(url).scheme == "wss":
+        if urlsplit(url).scheme in ("wss", "https"):
             raise
         return None
 
 
-def _authorisation(key: Secret | None, header: _Header) -> dict[str, str | Secret]:
+def _authorisation(key: Secret | None, header: KeyHeader) -> dict[str, str | Secret]:
     """The key stays a secret until its header is written."""
     if key is None:
         return {}
-    return {"api-key": key} if header == "api-key" else {"Authorization": key.prefixed("Bearer ")}
+    return {"Authorization": key.prefixed("Bearer ")} if header == "bearer" else {header: key}
 
 
-class OpenAIModel(Model):
-    """One connection; made by `open_openai` and `open_openai_over`."""
+async def authenticate(
+    model: str,
+    *,
+    key: Secret | None = None,
+    base_url: str = URL,
+    header: KeyHeader = "bearer",
+    seconds: int = 600,
+    session: Mapping[str, object] | None = None,
+    insecure: bool = False,
+) -> EphemeralKey:
+    """Ask for a key that is worth something for a short time: for a browser, or a process that is not to have the real one.
 
-    name: str = "openai"
-    input_formats: tuple[AudioFormat, ...] = FORMATS
-    output_formats: tuple[AudioFormat, ...] = FORMATS
-    capabilities: frozenset[Capability] = frozenset({
-        "commit", "cancel", "truncate", "text", "respond", "tools", "history", "clear", "images", "aside", "items", "update"
-    })  # fmt: skip
+    ``open_openai(model, key=ephemeral.value)`` uses it. Needs the extra ``rest``. Checkpoint: yes. On cancel: there may be one more.
 
-    def __init__(self, websocket: WebSocket, wire: OpenAIWire) -> None:
-        self.wire: OpenAIWire = wire
-        """What is known of the session; its ``counts`` tell what was skipped and swallowed."""
-        self._line = MessageLine(websocket)
-        self._events: deque[ModelEvent] = deque()
-        self._expires_at: float | None = None
-        self._asides: dict[str, _Aside] = {}
-        self._formats = PCM16_24K, PCM16_24K
+    Args:
+        model: the model that it opens.
+        key: the API key; by default the variable OPENAI_API_KEY, or the file that OPENAI_API_KEY_FILE names.
+        base_url: the server; the path /realtime/client_secrets is added.
+        header: how the key is sent; "api-key" is Azure's way.
+        seconds: how long it opens sessions, 10 to 7200; one that is open goes on.
+        session: more of the session that it opens, as OpenAI names it.
+        insecure: let the key travel unencrypted to another machine.
 
-    async def start(self, agent: Agent, input_format: AudioFormat, output_format: AudioFormat) -> None:
-        """As `Model.start`; returns when the server has agreed to the configuration, formats and all.
-
-        Raises:
-            OptionError: the agent has provider options that there are not.
-            ModelRefused: the server will never take this: the key, the model, no quota.
-            trio.BrokenResourceError: the server refused, or set other formats; the message says what it said.
-        """
-        self._formats = input_format, output_format
-        await self._read_while("connecting")
-        with suppress(trio.BrokenResourceError):  # what is read next says why
-            await self._line.send(self.wire.session_update(agent, input_format, output_format))
-        await self._read_while("configuring")
-
-    async def _read_while(self, phase: str) -> None:
-        await trio.lowlevel.checkpoint()
-        while self.wire.phase == phase:
-            try:
-                await self._read()
-            except trio.EndOfChannel:
-                raise trio.BrokenResourceError("the server ended the session before it began") from None
-        if (refusal := self.wire.refusal) is not None:
-            kind = ModelRefused if refusal.meaning == "fatal" else trio.BrokenResourceError
-            raise kind(f"the server refused the session: {refusal.message} ({refusal.code}){_HINTS.get(refusal.code, '')}")
-
-    async def receive(self) -> ModelEvent:
-        """As `Model.receive`."""
-        if self._events:
-            await trio.lowlevel.checkpoint()
-        while not self._events:
-            await self._read()
-        return self._events.popleft()
-
-    async def _read(self) -> None:
+    Raises:
+        MissingExtraError: the HTTP client is not installed.
+        OptionError: there is no key, ``seconds`` is out of range, or the URL is none.
+        InsecureConnectionError: the key would travel unencrypted.
+        ModelRefused: the key is not accepted.
+        RestError: the server refused for another reason; has its status.
+        trio.BrokenResourceError: the server cannot be reached, or what it said is no key.
+    """
+    asked = secret_request(model, seconds, session or {})
+    url = rest_url(base_url)
+    require_private(url, insecure=insecure)
+    async with open_rest(url, headers=_authorisation(key or _key_for(url), header), insecure=insecure) as rest:
         try:
-            self._events.extend(self.wire.receive_untrusted(await self._line.receive()))
-        except (trio.EndOfChannel, trio.BrokenResourceError) as exc:
-            self._give_up_asides()
-            if (refusal := self.wire.refused_by(*self._line.end)) is not None:
-                raise ModelRefused(f"the server refused the session: {refusal}") from exc
-            if isinstance(exc, RemoteProtocolError):
-                raise trio.BrokenResourceError(f"the server breaks the protocol: {exc}") from exc
+            answer = await rest.request("POST", "/realtime/client_secrets", body=asked, repeatable=True)
+        except RestError as exc:
+            if exc.status in REFUSED:
+                raise ModelRefused(f"{exc}; check the key in the variable {KEY}") from exc
             raise
-        self._note_expiry()
-        self._tell_asides()
-        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):  # the next one to receive is told
-            self._line.post(self.wire.owed())
-
-    def _note_expiry(self) -> None:
-        """Say when the session ends, as soon as the server has said it: it gives no other warning.
-
-        The server says it in the time of the world's clocks, which is turned into seconds from now here and nowhere else.
-        """
-        expires_at = self.wire.expires_at
-        if expires_at is not None and expires_at != self._expires_at:
-            self._expires_at = expires_at
-            if (seconds := expires_at - time.time()) > 0:
-                self._events.append(SessionExpiring(seconds))
-
-    async def append(self, frame: Frame) -> None:
-        """As `Model.append`."""
-        await self._line.send([self.wire.append(frame)])
-
-    def append_nowait(self, frame: Frame) -> None:
-        """As `Model.append_nowait`."""
-        message = self.wire.append(frame)
-        try:
-            self._line.send_nowait(message)
-        except trio.WouldBlock:
-            self.wire.not_appended(frame)
-            raise
-
-    async def commit(self) -> None:
-        """As `Model.commit`."""
-        await self._line.send(self.wire.commit())
-
-    async def cancel(self) -> None:
-        """As `Model.cancel`."""
-        await self._line.send(self.wire.cancel())
-
-    async def truncate(self, item_id: str, heard: int) -> None:
-        """As `Model.truncate`."""
-        await self._line.send(self.wire.truncate(item_id, heard))
-
-    async def send_text(self, text: str) -> None:
-        """As `Model.send_text`."""
-        await self._line.send(self.wire.send_text(text))
-
-    async def respond(self, instructions: str | None = None) -> None:
-        """As `Model.respond`."""
-        await self._line.send(self.wire.respond(instructions))
-
-    async def send_tool_result(self, call_id: str, output: str, *, error: bool = False) -> None:
-        """As `Model.send_tool_result`; the protocol does not tell errors from results, so the output says it."""
-        await self._line.send(self.wire.tool_result(call_id, output))
-
-    async def clear(self) -> None:
-        """As `Model.clear`."""
-        await self._line.send(self.wire.clear())
-
-    async def send_image(self, data: bytes, media_type: str, text: str | None = None) -> None:
-        """As `Model.send_image`; PNG and JPEG, up to 10 MiB."""
-        await self._line.send(self.wire.send_image(data, media_type, text))
-
-    async def seed(self, history: Sequence[HistoryItem]) -> None:
-        """As `Model.seed`; what the agent said goes as text, so the model knows what was heard and not how it sounded."""
-        await self._line.send(self.wire.seed(history))
-
-    async def create_item(self, item: HistoryItem) -> None:
-        """As `Model.create_item`."""
-        await self._line.send(self.wire.seed([item]))
-
-    async def delete_item(self, item_id: str) -> None:
-        """As `Model.delete_item`; an item that there is not is a `SessionError`."""
-        await self._line.send(self.wire.delete_item(item_id))
-
-    async def update(self, agent: Agent) -> None:
-        """As `Model.update`; what the server refuses of it is a `SessionError`, and then nothing has changed."""
-        await self._line.send(self.wire.session_update(agent, *self._formats))
-
-    async def aside(self, instructions: str) -> str:
-        """As `Model.aside`; a server that makes none is given two minutes."""
-        key, messages = self.wire.aside(instructions)
-        waiting = self._asides[key] = _Aside()
-        try:
-            await self._line.send(messages)
-            with trio.move_on_after(LONGEST_ASIDE):
-                await waiting.over.wait()
-        finally:
-            del self._asides[key]
-            self.wire.forget_aside(key)
-        return waiting.text()
-
-    def _tell_asides(self) -> None:
-        for end in self.wire.asides_ended:
-            if (waiting := self._asides.get(end.key)) is not None:
-                waiting.end = end
-                waiting.over.set()
-        self.wire.asides_ended.clear()
-
-    def _give_up_asides(self) -> None:
-        for waiting in self._asides.values():
-            waiting.is_lost = True
-            waiting.over.set()
-
-    def _close(self) -> None:
-        self._line.close()
-        self._give_up_asides()
+    value, expires_at, described = secret_untrusted(answer.body)
+    return EphemeralKey(Secret(value), expires_at, described)
 
 
-class _Aside:
-    """Somebody who waits for an answer beside the conversation."""
+@dataclass(frozen=True, slots=True)
+class EphemeralKey:
+    """A key for a short time; made by `authenticate`.
 
-    def __init__(self) -> None:
-        self.over = trio.Event()
-        self.end: AsideEnd | None = None
-        self.is_lost = False
+    Args:
+        value: the key, for the option ``key`` of the plugin or for a browser (``value.reveal()``).
+        expires_at: until when it opens sessions, in seconds of the epoch.
+        session: the session that it opens, as the server describes it.
+    """
 
-    def text(self) -> str:
-        if self.end is None and self.is_lost:
-            raise trio.BrokenResourceError("the connection ended before the answer came")
-        if self.end is None:
-            raise ResponseFailedError("no_answer", f"the server did not answer within {LONGEST_ASIDE:g} s")
-        if self.end.error is not None:
-            raise ResponseFailedError(self.end.error.code, self.end.error.message or "the server does not say why")
-        return self.end.text
-
-
-_HINTS = {"invalid_api_key": f"; check the key in the variable {KEY}", "invalid_model": "; check the name of the model"}
-"""What to do about a refusal."""
+    value: Secret
+    expires_at: float
+    session: Mapping[str, object] = field(repr=False)

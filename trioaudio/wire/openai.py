@@ -27,6 +27,7 @@ from ._json import Message, object_untrusted, text, written
 from ._openai_answer import ANSWERS, AnswerReader
 from ._openai_asides import AsideEnd as AsideEnd
 from ._openai_asides import AsideReader
+from ._openai_beta import BETA as BETA
 from ._openai_dialect import GA as GA
 from ._openai_dialect import Dialect as Dialect
 from ._openai_errors import WireError, error_untrusted
