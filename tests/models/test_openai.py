@@ -16,6 +16,7 @@ from trioaudio import (
     CapabilityError,
     InsecureConnectionError,
     OptionError,
+    Reconnect,
     ResponseDone,
     Secret,
     SessionError,
@@ -39,6 +40,8 @@ from trioaudio.testing import (
     memory_websockets,
     open_call,
 )
+
+ONCE = Agent(reconnect=Reconnect(attempts=0))
 
 
 def long_reply(question: OpenAIQuestion) -> OpenAIReply:
@@ -201,14 +204,14 @@ class TestCalls:
     )
     async def test_the_end_of_the_connection_ends_the_session_and_says_why(self, do: str, kind: str, why: str | None) -> None:
         emulator = OpenAIEmulator(faults=[OpenAIFault("5s", do)])
-        async with open_call(emulator.model) as (_, session):
+        async with open_call(emulator.model, ONCE) as (_, session):
             end = await session.wait_closed()
         assert end.kind == kind
         assert why in str(end.error) if why else end.error is None
 
     async def test_a_server_that_talks_nonsense_breaks_the_connection_and_no_more(self) -> None:
         emulator = OpenAIEmulator(faults=[OpenAIFault("1s", "send nonsense")])
-        async with open_call(emulator.model) as (_, session):
+        async with open_call(emulator.model, ONCE) as (_, session):
             end = await session.wait_closed()
         assert "is not JSON" in str(end.error)
 

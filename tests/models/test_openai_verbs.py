@@ -223,7 +223,8 @@ async def test_a_quota_that_is_used_up_in_the_midst_of_a_call_is_refused_for_goo
     faults = [OpenAIFault("1s", "error insufficient_quota You exceeded your quota."), OpenAIFault("1.1s", "close 1008")]
     async with open_call(OpenAIEmulator(faults=faults).model) as (_, session):
         end = await session.wait_closed()
-    assert isinstance(end.error, ModelRefused)
+    assert end.error is not None
+    assert isinstance(end.error.__cause__, ModelRefused)  # it was not tried again
 
 
 async def test_a_configuration_that_is_refused_may_be_taken_another_time() -> None:
