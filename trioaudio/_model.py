@@ -15,13 +15,15 @@ from ._model_events import ModelEvent
 from .audio import AudioFormat, Frame
 
 Capability: TypeAlias = Literal[
-    "commit", "cancel", "truncate", "text", "say", "respond", "tools", "history", "resume", "clear", "images", "aside", "items", "update"
-]
+    "commit", "cancel", "truncate", "text", "say", "respond", "tools", "history", "resume", "clear", "images", "aside", "items", "update",
+    "greeting",
+]  # fmt: skip
 """What a model may be able to do beyond listening and speaking: the method of the same name works.
 
 ``text`` means `Model.send_text`, ``tools`` that it calls the agent's tools and takes `Model.send_tool_result`; who can ``tools``
 can ``respond`` too. ``history`` means `Model.seed`: it can be told of a conversation that it did not have itself.
 ``images`` means `Model.send_image`, ``items`` `Model.create_item` and `Model.delete_item`.
+``greeting`` has no method: it says `Agent.greeting` by itself once it has started.
 """
 
 

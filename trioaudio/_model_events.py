@@ -163,11 +163,15 @@ class OutputTranscriptDelta(ModelEvent):
 
 @dataclass(frozen=True, slots=True)
 class OutputTranscript(ModelEvent):
-    """What the model says, in words: all of it, heard or not."""
+    """What the model says, in words: all of it, heard or not.
+
+    ``corrected``: what of an item whose words were told before was heard, as the provider reckons; it takes their place.
+    """
 
     name: ClassVar[str] = "transcript.output"
     item_id: str
     text: str
+    corrected: bool = False
 
 
 @dataclass(frozen=True, slots=True)

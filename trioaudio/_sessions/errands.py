@@ -84,7 +84,7 @@ class Errands:
         can, greeting = self._model.capabilities, agent.greeting
         if agent.tools and "tools" not in can:
             self._miss("tools", "the agent has tools, and its model cannot call them")
-        if greeting is None:
+        if greeting is None or "greeting" in can:
             return
         if "say" in can:
             self.request(partial(self._model.say, greeting))

@@ -74,6 +74,8 @@ class Reader:
                 if any(map(str.isalnum, text)):
                     self._referee.tell(self._referee.policy.evidence)
                 self._session._said("caller", text, item_id)
+            case OutputTranscript(item_id=item_id, text=text, corrected=True):
+                self._session._correct(text, item_id)
             case OutputTranscript(item_id=item_id, text=text):
                 self._session._said("agent", text, item_id)
         self._session._recovery.observe(event)

@@ -329,6 +329,12 @@ class Session(Emitter):
         self.transcript.append(TranscriptLine(speaker, text, item_id))
         log_said(speaker, text)
 
+    def _correct(self, text: str, item_id: str) -> None:
+        """Of what the agent said under this id, only this was heard."""
+        for index, line in enumerate(self.transcript):
+            if line.item_id == item_id and line.speaker == "agent":
+                self.transcript[index] = TranscriptLine("agent", text, item_id)
+
     async def _start(self) -> None:
         name = self._model.name
         self._status("connecting", name)
