@@ -23,7 +23,7 @@ Capability: TypeAlias = Literal[
 ``text`` means `Model.send_text`, ``tools`` that it calls the agent's tools and takes `Model.send_tool_result`; who can ``tools``
 can ``respond`` too. ``history`` means `Model.seed`: it can be told of a conversation that it did not have itself.
 ``images`` means `Model.send_image`, ``items`` `Model.create_item` and `Model.delete_item`.
-``greeting`` has no method: it says `Agent.greeting` by itself once it has started.
+``greeting`` has no method: it says ``Agent.greeting`` by itself once it has started.
 """
 
 

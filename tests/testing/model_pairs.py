@@ -14,9 +14,24 @@ import trio.testing
 
 from trioaudio.abc import Model
 from trioaudio.audio import Frame
+from trioaudio.models.elevenlabs import open_elevenlabs_over
 from trioaudio.models.openai import open_openai_over
 from trioaudio.models.parrot import open_parrot
-from trioaudio.testing import MemoryWebSocket, OpenAICall, OpenAIEmulator, OpenAIReply, Script, Utterance, calls, memory_websockets
+from trioaudio.testing import (
+    ElevenLabsCall,
+    ElevenLabsEmulator,
+    ElevenLabsQuestion,
+    ElevenLabsReply,
+    ElevenLabsServerOptions,
+    MemoryWebSocket,
+    OpenAICall,
+    OpenAIEmulator,
+    OpenAIReply,
+    Script,
+    Utterance,
+    calls,
+    memory_websockets,
+)
 
 OpenPair = Callable[[], AbstractAsyncContextManager[tuple[Model, object]]]
 
@@ -142,4 +157,50 @@ async def openai() -> AsyncGenerator[tuple[Model, object], None]:
         async with open_openai_over(ours) as model:
             await trio.testing.wait_all_tasks_blocked()
             yield model, Emulated(emulator, ours)
+        nursery.cancel_scope.cancel()
+
+
+class EmulatedAgent:
+    """What the kit asks of an emulated ElevenLabs agent, which says nothing but what it is told to."""
+
+    def __init__(self, emulator: ElevenLabsEmulator, socket: Tapped) -> None:
+        self._emulator, self._socket = emulator, socket
+        self.fail = emulator.fail
+        self.reply: ElevenLabsReply | None = None
+
+    def answer(self, question: ElevenLabsQuestion) -> ElevenLabsReply | None:
+        return None if question.results or question.heard else self.reply
+
+    def heard(self) -> bytes:
+        return b"".join(b64decode(message["user_audio_chunk"]) for message in self._socket.sent if "user_audio_chunk" in message)
+
+    def results(self) -> list[tuple[str, str]]:
+        return [(call_id, output) for call_id, (output, _) in self._emulator.sessions[-1].results.items()]
+
+    def say(self, frames: list[Frame]) -> None:
+        self._emulator.say(ElevenLabsReply("answer", joined(frames)))
+
+    def answers(self, frames: list[Frame]) -> None:
+        self.reply = ElevenLabsReply("answer", joined(frames))
+
+    def call(self, name: str, arguments: str) -> None:
+        self._emulator.say(ElevenLabsReply(calls=(ElevenLabsCall(name, arguments),)))
+
+    def end(self) -> None:
+        self._emulator.close()
+
+    def stall(self) -> None:
+        self._socket.stalls = True
+
+
+@asynccontextmanager
+async def elevenlabs() -> AsyncGenerator[tuple[Model, object], None]:
+    ours, theirs = memory_websockets(Tapped, MemoryWebSocket)
+    assert isinstance(ours, Tapped)
+    emulator = ElevenLabsEmulator(lambda question: agent.answer(question), ElevenLabsServerOptions(first_message=""))
+    agent = EmulatedAgent(emulator, ours)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(partial(emulator.serve, theirs, agent_id="emulated"))  # noqa: ASYNC113 - it may be late
+        async with open_elevenlabs_over(ours) as model:
+            yield model, agent
         nursery.cancel_scope.cancel()

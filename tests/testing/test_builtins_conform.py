@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
-from testing.model_pairs import openai, parrot
+from testing.model_pairs import elevenlabs, openai, parrot
 from testing.source_pairs import memory
 
 from trioaudio.abc import Source
@@ -100,3 +100,8 @@ def test_parrot() -> None:
 def test_openai_against_its_emulator() -> None:
     report = check_model(openai)
     assert set(report.not_checked) <= {"say makes an answer", "history makes no answer"}
+
+
+def test_elevenlabs_against_its_emulator() -> None:
+    report = check_model(elevenlabs)
+    assert report.not_checked == ["say makes an answer"]

@@ -154,7 +154,7 @@ async def _signed_address(base_url: str, agent_id: str, key: Secret, *, insecure
 
 
 class ElevenLabsModel(Model):
-    """One conversation; made by `open_elevenlabs` and `open_elevenlabs_over`."""
+    """One conversation with an agent; made by the plugin."""
 
     name: str = "elevenlabs"
     capabilities: frozenset[Capability] = frozenset({"cancel", "text", "respond", "tools", "greeting", "history"})
@@ -273,11 +273,11 @@ class ElevenLabsModel(Model):
         await self._line.send(self.wire.tool_result(call_id, output, error=error))
 
     async def update_context(self, text: str) -> None:
-        """Let the agent know something, such as what page the caller looks at; it neither answers nor stops. Errors as for `commit`."""
+        """Let the agent know something, such as what the caller looks at; it neither answers nor stops. Errors as for `Model.commit`."""
         await self._line.send(self.wire.update_context(text))
 
     async def user_activity(self) -> None:
-        """The caller is busy in another way, such as typing: the agent does not speak for a moment. Errors as for `commit`."""
+        """The caller is busy in another way, such as typing: the agent does not speak for a moment. Errors as for `Model.commit`."""
         await self._line.send(self.wire.user_activity())
 
     async def _ask(self, messages: list[str]) -> None:

@@ -25,6 +25,12 @@ from ._clocks import run_virtual as run_virtual
 from ._clocks import scheduled_by as scheduled_by
 from ._ear import Ear as Ear
 from ._ear import Sounding as Sounding
+from ._elevenlabs_emulator import ElevenLabsAnswer as ElevenLabsAnswer
+from ._elevenlabs_emulator import ElevenLabsCall as ElevenLabsCall
+from ._elevenlabs_emulator import ElevenLabsEmulator as ElevenLabsEmulator
+from ._elevenlabs_emulator import ElevenLabsQuestion as ElevenLabsQuestion
+from ._elevenlabs_emulator import ElevenLabsReply as ElevenLabsReply
+from ._elevenlabs_emulator import ElevenLabsServerOptions as ElevenLabsServerOptions
 from ._espeak import espeak_voice as espeak_voice
 from ._exchange import ScriptedCall as ScriptedCall
 from ._exchange import ScriptedExchange as ScriptedExchange

@@ -16,6 +16,7 @@ import pytest
 from .. import Session
 from ._call import open_call
 from ._clocks import LATE, run_virtual
+from ._elevenlabs_emulator import ElevenLabsEmulator
 from ._fake_asterisk import FakeAsterisk
 from ._far_end import ScriptedFarEnd
 from ._openai_emulator import OpenAIEmulator
@@ -58,3 +59,9 @@ def openai_emulator() -> OpenAIEmulator:
 def fake_asterisk() -> FakeAsterisk:
     """A `FakeAsterisk` whose callers send silence while they say nothing: ``fake_asterisk.audiosocket_to(listener.take, id)``."""
     return FakeAsterisk(line_open=True)
+
+
+@pytest.fixture
+def elevenlabs_emulator() -> ElevenLabsEmulator:
+    """An `ElevenLabsEmulator` that says again what it hears: as ``openai_emulator``."""
+    return ElevenLabsEmulator()

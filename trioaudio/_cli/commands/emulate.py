@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..parser import add_command
+from .emulate_elevenlabs import add_elevenlabs
 from .emulate_openai import add_openai
 
 if TYPE_CHECKING:
@@ -17,8 +18,9 @@ go wrong. Ctrl-C ends it."""
 EXAMPLES = """\
 examples:
   trioaudio emulate openai
-  trioaudio emulate openai --help"""
-PROVIDERS = (add_openai,)
+  trioaudio emulate openai --help
+  trioaudio emulate elevenlabs"""
+PROVIDERS = (add_openai, add_elevenlabs)
 """In the order in which the help lists them."""
 
 
