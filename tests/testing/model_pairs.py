@@ -17,6 +17,7 @@ from trioaudio.audio import Frame
 from trioaudio.models.elevenlabs import open_elevenlabs_over
 from trioaudio.models.openai import open_openai_over
 from trioaudio.models.parrot import open_parrot
+from trioaudio.models.xai import open_xai_over
 from trioaudio.testing import (
     ElevenLabsCall,
     ElevenLabsEmulator,
@@ -27,6 +28,7 @@ from trioaudio.testing import (
     OpenAICall,
     OpenAIEmulator,
     OpenAIReply,
+    OpenAIServerOptions,
     Script,
     Utterance,
     calls,
@@ -148,16 +150,20 @@ def joined(frames: list[Frame]) -> Frame:
 
 
 @asynccontextmanager
-async def openai() -> AsyncGenerator[tuple[Model, object], None]:
+async def openai(open_over: Any = open_openai_over, **options: Any) -> AsyncGenerator[tuple[Model, object], None]:
     ours, theirs = memory_websockets(Tapped, MemoryWebSocket)
     assert isinstance(ours, Tapped)
-    emulator = OpenAIEmulator(lambda question: ours.reply)
+    emulator = OpenAIEmulator(lambda question: ours.reply, OpenAIServerOptions(**options))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(partial(emulator.serve, theirs, model="emulated", key=None))  # noqa: ASYNC113 - it may be late
-        async with open_openai_over(ours) as model:
+        async with open_over(ours) as model:
             await trio.testing.wait_all_tasks_blocked()
             yield model, Emulated(emulator, ours)
         nursery.cancel_scope.cancel()
+
+
+def xai() -> AbstractAsyncContextManager[tuple[Model, object]]:
+    return openai(open_xai_over, dialect="xai")
 
 
 class EmulatedAgent:

@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
-from testing.model_pairs import elevenlabs, openai, parrot
+from testing.model_pairs import elevenlabs, openai, parrot, xai
 from testing.source_pairs import memory
 
 from trioaudio.abc import Source
@@ -105,3 +105,8 @@ def test_openai_against_its_emulator() -> None:
 def test_elevenlabs_against_its_emulator() -> None:
     report = check_model(elevenlabs)
     assert report.not_checked == ["say makes an answer"]
+
+
+def test_xai_against_its_emulator() -> None:
+    report = check_model(xai)
+    assert set(report.not_checked) <= {"history makes no answer", "say makes an answer"}

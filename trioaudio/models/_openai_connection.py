@@ -32,6 +32,8 @@ class OpenAIModel(Model):
     """One connection; ``acknowledged_within`` seconds the server's word is waited for before it is believed without, if not for ever."""
 
     name: str = "openai"
+    key: str = KEY
+    """The variable that the key is in, to be named where it is refused."""
     input_formats: tuple[AudioFormat, ...] = FORMATS
     output_formats: tuple[AudioFormat, ...] = FORMATS
     capabilities: frozenset[Capability] = frozenset({
@@ -74,7 +76,13 @@ class OpenAIModel(Model):
             self._events.extend(self.wire.assume())
         if (refusal := self.wire.refusal) is not None:
             kind = ModelRefused if refusal.meaning == "fatal" else trio.BrokenResourceError
-            raise kind(f"the server refused the session: {refusal.message} ({refusal.code}){_HINTS.get(refusal.code, '')}")
+            raise kind(f"the server refused the session: {refusal.message} ({refusal.code}){self._hint(refusal.code)}")
+
+    def _hint(self, code: str) -> str:
+        """What to do about a refusal."""
+        return {"invalid_api_key": f"; check the key in the variable {self.key}", "invalid_model": "; check the name of the model"}.get(
+            code, ""
+        )
 
     async def receive(self) -> ModelEvent:
         """As `Model.receive`."""
@@ -218,7 +226,3 @@ class _Aside:
         if self.end.error is not None:
             raise ResponseFailedError(self.end.error.code, self.end.error.message or "the server does not say why")
         return self.end.text
-
-
-_HINTS = {"invalid_api_key": f"; check the key in the variable {KEY}", "invalid_model": "; check the name of the model"}
-"""What to do about a refusal."""

@@ -33,6 +33,8 @@ LONGEST_MESSAGE = 16 * 2**20
 """Characters of a message that comes in: an answer may come in one piece, with the time of each letter."""
 PHASE = 6e-6
 """This model's own moment among the timers of a call, in seconds: on a virtual clock no two kinds are due at once."""
+BROKEN = 1006
+"""The code of a connection that ended without a word."""
 NOT_YOURS = (401, 403, 404, 422)
 """How the provider says that there is no such agent for this key."""
 
@@ -216,7 +218,7 @@ class ElevenLabsModel(Model):
             code, reason = self._line.end
             if (refusal := self.wire.refused(code, reason)) is not None:
                 raise ModelRefused(refusal) from None
-            if code is not None and not isinstance(exc, RemoteProtocolError):
+            if code not in (None, BROKEN) and not isinstance(exc, RemoteProtocolError):
                 raise trio.BrokenResourceError(self.wire.broken(code, reason)) from None
             raise
 

@@ -18,6 +18,7 @@ import trio
 from .. import Limits, LocalProtocolError, open_front_door
 from ..abc import FrontDoor, Model, Request, Response, Upgrade, WebSocket
 from ..models.openai import open_openai_over
+from ..models.xai import open_xai_over
 from ..wire.openai import SessionOptions
 from ..wire.openai_server import ClientSecrets, OpenAIQuestion, OpenAIReply, OpenAIServer, OpenAIServerOptions
 from ._memory_socket import memory_websockets
@@ -87,12 +88,13 @@ class OpenAIEmulator:
 
     @asynccontextmanager
     async def model(self, options: SessionOptions | None = None) -> AsyncGenerator[Model, None]:
-        """A connection with it, without a network. Checkpoint: yes."""
+        """A connection with it, without a network, of the plugin that speaks its dialect. Checkpoint: yes."""
+        open_over = open_xai_over if self.options.dialect == "xai" else open_openai_over
         ours, theirs = memory_websockets()
         body_error: BaseException | None = None
         async with trio.open_nursery() as nursery:
             nursery.start_soon(partial(self.serve, theirs, model="emulated", key="emulated"), name="emulated OpenAI")  # noqa: ASYNC113 - it may be late
-            async with open_openai_over(ours, options) as model:
+            async with open_over(ours, options) as model:
                 try:
                     yield model
                 except BaseException as exc:  # noqa: ASYNC103, BLE001 - held only until the nursery has closed; raised again below

@@ -32,6 +32,18 @@ class Dialect:
         """An item for the conversation, which is given as OpenAI writes it."""
         return item
 
+    def asked(self, create: Message) -> Message:
+        """The message that asks for a response, which is given as OpenAI writes it."""
+        return {**create, "response": self.response(create["response"])} if "response" in create else create
+
+    def heard(self, message: Message) -> Message | None:
+        """An event of the server in OpenAI's words; None: it says nothing that matters.
+
+        Raises:
+            RemoteProtocolError: it makes no sense.
+        """
+        return message
+
     def event_name(self, kind: str) -> str:
         """What OpenAI calls an event of this type."""
         return BETA_NAMES.get(kind, kind)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-Dialect: TypeAlias = Literal["ga", "beta"]
-"""What it speaks: the protocol of today, or that of the beta, with a flat session and its own names."""
+Dialect: TypeAlias = Literal["ga", "beta", "xai"]
+"""What it speaks: the protocol of today, that of the beta, with a flat session and its own names, or what xAI makes of it."""
 Refusal: TypeAlias = Literal["openai", "azure"]
 """Whose way it refuses keys in: after the websocket has opened, with an error and a close; or with HTTP status 401."""
 TranscribedAt: TypeAlias = Literal["before", "amid", "after", "fails"]

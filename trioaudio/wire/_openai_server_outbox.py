@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from ._json import Message, written
 from ._openai_server_beta import BETA_OMITS, beta_event
 from ._openai_server_options import OpenAIServerOptions
+from ._openai_server_xai import xai_event
 
 LENIENT_OMITS = frozenset({
     "input_audio_buffer.committed",
@@ -81,6 +82,8 @@ class Outbox:
         """The message in the dialect that is spoken."""
         if self._old_names:
             message = beta_event(message, flat=self._options.dialect == "beta")
+        if self._options.dialect == "xai":
+            message = xai_event(message)
         if self._options.lenient:
             message = {name: value for name, value in message.items() if name not in _LENIENT_LACKS}
         return message

@@ -8,7 +8,7 @@ from ..audio import ALAW_8K, MULAW_8K, PCM16_24K, AudioFormat
 from ._json import Message
 from ._openai_server_checks import MisuseError
 
-_FORMATS = {"audio/pcm": PCM16_24K, "audio/pcmu": MULAW_8K, "audio/pcma": ALAW_8K}
+_FORMATS = {"audio/pcmu": MULAW_8K, "audio/pcma": ALAW_8K}
 _PCM: Message = {"type": "audio/pcm", "rate": 24_000}
 _SERVER_VAD: Message = {
     "type": "server_vad",
@@ -107,7 +107,10 @@ class ServerSession:
 
 def format_of(session: Message, direction: str) -> AudioFormat:
     """The audio format of a direction, ``"input"`` or ``"output"``."""
-    return _FORMATS[session["audio"][direction]["format"]["type"]]
+    format = session["audio"][direction]["format"]
+    if format["type"] == "audio/pcm":  # some dialects have other rates
+        return AudioFormat("pcm16", format.get("rate", PCM16_24K.rate))
+    return _FORMATS[format["type"]]
 
 
 def silence_ms(detection: Message) -> float:

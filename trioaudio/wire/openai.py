@@ -231,10 +231,7 @@ class OpenAIWire:
 
     def owed(self) -> list[str]:
         """What has become due to be sent by what was received; asked for after each `receive_untrusted`."""
-        return [written({**message, **self._parameters(message)}) for message in self._gate.release()]
-
-    def _parameters(self, create: Message) -> Message:
-        return {"response": self.dialect.response(create["response"])} if "response" in create else {}
+        return [written(self.dialect.asked(message)) for message in self._gate.release()]
 
     def _item(self, item: Message) -> str:
         return self._writer.item(self.dialect.item(item))
@@ -251,7 +248,9 @@ class OpenAIWire:
         Raises:
             RemoteProtocolError: it is no message of this protocol. The connection cannot be trusted any more.
         """
-        message = object_untrusted(data)
+        message = self.dialect.heard(object_untrusted(data))
+        if message is None:
+            return []
         kind = self.dialect.event_name(text(message, "type"))
         if not self._asides.idle and self._is_aside(kind, message):
             return []

@@ -37,8 +37,9 @@ from ._openai_server_reply import in_words as in_words
 from ._openai_server_reply import parrot as parrot
 from ._openai_server_reply import tone as tone
 from ._openai_server_secrets import ClientSecrets as ClientSecrets
-from ._openai_server_session import ServerSession, default_session
+from ._openai_server_session import ServerSession, default_session, format_of
 from ._openai_server_transcripts import Transcripts
+from ._openai_server_xai import XAI_EVENTS, from_xai, verbatim
 
 
 class Closing(NamedTuple):
@@ -74,7 +75,7 @@ class OpenAIServer:
         self._transcripts = Transcripts(self._outbox, self.options.transcribed)
         self._answers = Answers(answer or parrot, self.options, self._session, self.conversation, self._outbox, self._transcripts)
         self._caller = Caller(self._session, self.conversation, self._answers, self._outbox, self._transcripts, self.options.keeps)
-        self._events = BETA_EVENTS if self.options.dialect == "beta" else CLIENT_EVENTS
+        self._events = {"ga": CLIENT_EVENTS, "beta": BETA_EVENTS, "xai": XAI_EVENTS}[self.options.dialect]
 
     @property
     def errors(self) -> list[str]:
@@ -129,9 +130,12 @@ class OpenAIServer:
         self._session.update(preset)
         self._end = self._now + self.options.lasts
         self._caller.listen_anew()
+        conversation = {"id": "conv_1", "object": "realtime.conversation"}
+        if self.options.dialect == "xai":
+            self._outbox.say("conversation.created", conversation=conversation)
         self._outbox.say("session.created", session=self._session.fields)
         if self.options.dialect == "beta":
-            self._outbox.say("conversation.created", conversation={"id": "conv_1", "object": "realtime.conversation"})
+            self._outbox.say("conversation.created", conversation=conversation)
 
     def take(self) -> list[str]:
         """The messages to send, in order."""
@@ -178,6 +182,11 @@ class OpenAIServer:
         self.received[message["type"]] += 1
         if self.options.dialect == "beta":
             message = from_beta(message)
+        elif self.options.dialect == "xai":
+            if (said := verbatim(message)) is not None:
+                self._answers.give(in_tones(OpenAIQuestion("", format_of(self.session, "output"), words=said)), self._now)
+                return
+            message = from_xai(message)
         _TAKERS[message["type"]](self, message)
 
     def say(self, reply: OpenAIReply) -> None:

@@ -77,7 +77,9 @@ def _add_behaviour(openai: Parser) -> None:
     refusals = "refuse a key as OpenAI does, or as Azure does, with HTTP status 401"
     ways.add_argument("--refuses", choices=["openai", "azure"], default="openai", help=refusals + default("openai"))
     ways.add_argument("--lasts", type=seconds, default=3600.0, metavar="SECONDS", help="how long a session may last" + default("3600"))
-    ways.add_argument("--dialect", choices=["ga", "beta"], default="ga", help="the protocol of today, or the beta's" + default("ga"))
+    ways.add_argument(
+        "--dialect", choices=["ga", "beta", "xai"], default="ga", help="the protocol of today, the beta's, or xAI's" + default("ga")
+    )
     sloppy = "be as sloppy as compatible servers are: old names, ids and acknowledgements missing"
     ways.add_argument("--lenient", action="store_true", help=sloppy)
     ways.add_argument("--noise", action="store_true", help="unknown fields and events, and events that come twice")
