@@ -290,6 +290,20 @@ class TestCalls:
                 while True:
                     await model.receive()
 
+    async def test_a_conversation_that_broke_goes_on_without_another_greeting_and_with_what_was_heard(self) -> None:
+        emulator = emulated(long_reply, faults=(OpenAIFault("8s", "break"),))
+        caller = ScriptedFarEnd(format=PCM16_24K)
+        async with open_call(emulator.model, Agent(greeting="Good morning."), caller=caller) as (_, session):
+            await trio.sleep(2.0)
+            await session.send_message("Count.")
+            await trio.sleep(1.0)
+            caller.speak(speech())
+            await trio.sleep(7.0)
+        first, second = list(emulator.sessions)[:2]
+        assert first.initiation["conversation_config_override"]["agent"]["first_message"] == "Good morning."
+        assert second.initiation["conversation_config_override"]["agent"]["first_message"] == ""
+        assert second.context[0].splitlines()[1:4] == ["You: Good morning.", "The caller: Count.", "You: one two..."]
+
     async def test_what_went_before_is_told_in_words_and_not_answered(self) -> None:
         emulator = emulated(first_message="")
         async with emulator.model() as model:

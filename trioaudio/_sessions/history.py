@@ -101,6 +101,11 @@ class History:
         entry.text = text if whole else entry.text if entry.whole else entry.text + text
         entry.whole = entry.whole or whole
 
+    def agent_was_heard_to_say(self, item_id: str, text: str) -> None:
+        """The words of an item that were heard, as the provider reckons: nothing is to be taken off them."""
+        entry = self._agent(item_id)
+        entry.text, entry.whole, entry.received = text, True, 0
+
     def agent_was_heard(self, item_id: str | None, num_samples: int) -> None:
         """So much of an item was heard, and no more will be."""
         fits = (entry for entry in self._entries if isinstance(entry, _Agent) and entry.item_id == item_id and entry.heard is None)

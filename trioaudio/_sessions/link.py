@@ -214,10 +214,16 @@ class Link(Model):
         if token is not None:
             model.resume(token)
         with trio.move_on_after(self.timeouts.start) as starting:
-            await model.start(self._agent, *self._formats)
+            await model.start(self._agent_for(model), *self._formats)
         if starting.cancelled_caught:
             limit = self.timeouts.start
             raise trio.BrokenResourceError(f"the model {model.name!r} did not start within {limit} s (Timeouts.start)")
+
+    def _agent_for(self, model: Model) -> Agent:
+        """A model that greets by itself does so once in a call."""
+        is_first = self.current is None and self.outage is None
+        greets = "greeting" in model.capabilities and self._agent.greeting is not None
+        return self._agent if is_first or not greets else self._agent.replace(greeting="")
 
     async def hand_over(self, connection: Connection, *, anew: bool) -> None:
         """Make a connection that was started the current one, after telling it what it has to know.

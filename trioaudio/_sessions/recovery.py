@@ -72,6 +72,8 @@ class Recovery:
                 history.agent_spoke(item_id, frame.num_samples)
             case OutputTranscriptDelta(item_id=item_id, text=text):
                 history.agent_says(item_id, text, whole=False)
+            case OutputTranscript(item_id=item_id, text=text, corrected=True):
+                history.agent_was_heard_to_say(item_id, text)
             case OutputTranscript(item_id=item_id, text=text):
                 history.agent_says(item_id, text, whole=True)
             case InputSpeechStarted():

@@ -330,10 +330,11 @@ class Session(Emitter):
         log_said(speaker, text)
 
     def _correct(self, text: str, item_id: str) -> None:
-        """Of what the agent said under this id, only this was heard."""
-        for index, line in enumerate(self.transcript):
-            if line.item_id == item_id and line.speaker == "agent":
+        """Of what the agent said last under this id, only this was heard."""
+        for index in reversed(range(len(self.transcript))):
+            if (self.transcript[index].item_id, self.transcript[index].speaker) == (item_id, "agent"):
                 self.transcript[index] = TranscriptLine("agent", text, item_id)
+                return
 
     async def _start(self) -> None:
         name = self._model.name
