@@ -52,7 +52,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         ),
         "_door.websocket_codec",
     ),
-    ("abc", "_front_door", "_rest", "_source", "_model", "_message_line", "_listener", "_plugin"),
+    ("abc", "_front_door", "_rest", "_source", "_model", "_message_line", "_phone_source", "_phone_exchange", "_listener", "_plugin"),
     ("_plugins", "_config", "_call_log", "_block", "_ticker", "_virtual_time", "_subscription", "_dispatch", "_emitter", "_asyncio_bridge"),
     ("_door.perimeter", "_door.routes", "_door.tls", "_door.statistics", "_door.http_*", "_door.server"),
     (

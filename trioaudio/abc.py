@@ -29,6 +29,10 @@ from ._model import Capability as Capability
 from ._model import Model as Model
 from ._options import Injected as Injected
 from ._options import Option as Option
+from ._phone_exchange import PhoneExchange as PhoneExchange
+from ._phone_exchange import PhoneStream as PhoneStream
+from ._phone_source import PhoneControl as PhoneControl
+from ._phone_source import PhoneSource as PhoneSource
 from ._plugin import CONTRACT_VERSION as CONTRACT_VERSION
 from ._plugin import AnyPlugin as AnyPlugin
 from ._plugin import ListenerPlugin as ListenerPlugin

@@ -23,9 +23,13 @@ class Address:
     secure: bool
     target: str = field(repr=False)
     """Path and query: they may hold a secret."""
+    known_as: str = ""
+    """How it is called in the Host header, if not by where it is."""
 
     @property
     def authority(self) -> str:
         """As the Host header has it: without the port that goes without saying."""
+        if self.known_as:
+            return self.known_as
         name = f"[{self.host}]" if ":" in self.host else self.host
         return name if self.port == (443 if self.secure else 80) else f"{name}:{self.port}"

@@ -33,6 +33,11 @@ def _address(url: str, insecure: bool) -> Address:
     return Address(parts.hostname, port or (443 if secure else 80), secure, target)
 
 
+def _behind_proxy(address: Address, host: str, port: int, *, insecure: bool) -> Address:
+    require_private(f"ws://[{host}]:{port}" if ":" in host else f"ws://{host}:{port}", insecure=insecure)
+    return Address(host, port, False, address.target, address.authority)
+
+
 @asynccontextmanager
 async def open_socket(
     url: str | Secret,
@@ -41,6 +46,7 @@ async def open_socket(
     subprotocols: Sequence[str] = (),
     ssl_context: ssl.SSLContext | None = None,
     insecure: bool = False,
+    connect: tuple[str, int] | None = None,
     limits: Limits | None = None,
     timeouts: Timeouts | None = None,
 ) -> AsyncGenerator[WebSocket, None]:
@@ -54,6 +60,8 @@ async def open_socket(
         subprotocols: in order of preference.
         ssl_context: how certificates are checked; as the system does, by default.
         insecure: allow ``ws://`` to other machines.
+        connect: host and port at which that server is really found, unencrypted whatever the URL says: one behind a proxy that is not
+            there yet. Only with ``insecure``, unless it is on this machine.
 
     Raises:
         OptionError: the URL is none.
@@ -64,6 +72,8 @@ async def open_socket(
     """
     limits, timeouts = limits or Limits(), timeouts or Timeouts()
     address = _address(url.reveal() if isinstance(url, Secret) else url, insecure)
+    if connect is not None:
+        address = _behind_proxy(address, *connect, insecure=insecure)
     from .handshake import shaken  # only here: wsproto and h11 are for those who open one
     from .lean_socket import LeanSocket
     from .websocket_codec import WebSocketCodec

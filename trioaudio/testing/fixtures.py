@@ -18,6 +18,7 @@ from ._call import open_call
 from ._clocks import LATE, run_virtual
 from ._elevenlabs_emulator import ElevenLabsEmulator
 from ._fake_asterisk import FakeAsterisk
+from ._fake_twilio import FakeTwilio
 from ._far_end import ScriptedFarEnd
 from ._openai_emulator import OpenAIEmulator
 
@@ -65,3 +66,9 @@ def fake_asterisk() -> FakeAsterisk:
 def elevenlabs_emulator() -> ElevenLabsEmulator:
     """An `ElevenLabsEmulator` that says again what it hears: as ``openai_emulator``."""
     return ElevenLabsEmulator()
+
+
+@pytest.fixture
+def fake_twilio(virtual_clock: None) -> FakeTwilio:
+    """A `FakeTwilio`, on the virtual clock: ``async with fake_twilio.dial(door) as call`` calls the number that your listener serves."""
+    return FakeTwilio()

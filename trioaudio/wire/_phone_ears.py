@@ -32,6 +32,7 @@ class PhoneEars:
         self._position = 0  # samples heard, silence and all
         self._origin = 0.0  # the timestamp of position 0, in milliseconds
         self._began: float | None = None
+        self._moved = False
         self._heard_at = math.inf
 
     def hear(self, audio: str | bytes, timestamp: int | None, now: float) -> list[Frame]:
@@ -65,8 +66,8 @@ class PhoneEars:
         if timestamp is None:
             return 0
         due = self._position * 1000 / self.format.rate
-        if self._began is None:
-            self._origin = timestamp - due
+        if self._began is None or self._moved:
+            self._origin, self._moved = timestamp - due, False
             return 0
         ahead = (timestamp - self._origin - due) / 1000
         if abs(ahead) < LATE:
@@ -76,6 +77,10 @@ class PhoneEars:
         self.jumps += ahead > 0 or ahead < -LONGEST_GAP
         self._origin = timestamp - due
         return 0
+
+    def go_on(self) -> None:
+        """The call goes on in another stream, whose timestamps begin anew."""
+        self._moved = True
 
     @property
     def due(self) -> float:

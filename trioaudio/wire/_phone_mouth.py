@@ -48,7 +48,9 @@ class PhoneMouth:
     """
 
     def __init__(self, dialect: PhoneDialect, stream: str, rate: int, now: float) -> None:
-        self._dialect, self._stream, self._rate = dialect, stream, rate
+        self._dialect, self._rate = dialect, rate
+        self._stream: str | None = stream
+        self._frozen: int | None = None  # what had been played when the line broke: no more will be
         self.generation: int = 0
         """How often the carrier was told to forget."""
         self.round_trip: float = ROUND_TRIP
@@ -59,39 +61,63 @@ class PhoneMouth:
         self._marks: deque[tuple[int, int]] = deque()  # those that are out: number, samples sent before
         self._number = self._marked = 0
         self._probed_at: float | None = None
-        self._cleared: deque[tuple[int, Playhead]] = deque()  # generations that wait for the carrier's word
+        self._cleared: deque[tuple[int, Playhead, int | None]] = deque()  # generations that wait for the carrier's word
 
     @property
     def sent(self) -> int:
         """Samples sent in this generation."""
         return self._playhead.sent
 
-    def probe(self, now: float) -> Wire:
+    @property
+    def unheard(self) -> bool:
+        """Whether the line broke while something was being played."""
+        return self._frozen is not None and self._frozen < self.sent
+
+    def probe(self, now: float) -> list[Wire]:
         """Mark 0, to be sent when the carrier has nothing to play."""
+        if self._stream is None:
+            return []
         self._probed_at = now
-        return self._dialect.mark(self._stream, f"g{self.generation}:0")
+        return [self._dialect.mark(self._stream, f"g{self.generation}:0")]
+
+    def lose(self, now: float) -> None:
+        """The line broke: what was waiting to be played never will be, and what is played from now on goes nowhere."""
+        self._frozen = self._playhead.heard(now)
+        self._stream = self._probed_at = None
+        self._marks.clear()
+
+    def go_on(self, stream: str, now: float) -> list[Wire]:
+        """The call goes on, in another stream."""
+        self._stream, self._marked = stream, self.sent
+        return self.probe(now)
 
     def play(self, frame: Frame, now: float) -> list[Wire]:
         """Let the caller hear a frame."""
         self._playhead.hand_over(frame.num_samples, now + self.round_trip)
+        if self._stream is None:
+            return []
         audio = self._dialect.audio(self._stream, frame)
         due = not self._marks or self.sent - self._marked >= MARK_EVERY * self._rate
-        return [audio, self._mark()] if due else [audio]
+        return [audio, self._mark(self._stream)] if due else [audio]
 
     def clear(self, now: float) -> list[Wire]:
         """Let the carrier forget what it has not played. The figure of what it had played comes with the answer."""
-        self._cleared.append((self.generation, self._playhead))
+        self._cleared.append((self.generation, self._playhead, self._frozen))
         self.generation += 1
         self._marks.clear()
         self._number = self._marked = 0
         self._playhead = Playhead(self._rate, 0.0, now)
-        return [self._dialect.clear(self._stream), self.probe(now)]
+        if self._stream is None:
+            self._frozen = 0
+            return []
+        self._frozen = None
+        return [self._dialect.clear(self._stream), *self.probe(now)]
 
-    def _mark(self) -> Wire:
+    def _mark(self, stream: str) -> Wire:
         self._number += 1
         self._marked = self.sent
         self._marks.append((self._number, self.sent))
-        return self._dialect.mark(self._stream, f"g{self.generation}:{self._number}")
+        return self._dialect.mark(stream, f"g{self.generation}:{self._number}")
 
     def returned(self, name: str, now: float) -> list[PhonePlayed]:
         """A mark has come back: what it says was played. `owed` may have another one."""
@@ -117,12 +143,14 @@ class PhoneMouth:
 
     def owed(self) -> list[Wire]:
         """A mark after the last audio, if none is out: without one, nobody would hear of its end."""
-        return [self._mark()] if not self._marks and self._marked < self.sent else []
+        if self._stream is None or self._marks or self._marked >= self.sent:
+            return []
+        return [self._mark(self._stream)]
 
     def _settled(self, generation: int, now: float) -> list[PhonePlayed]:
         """The carrier has carried out the clears up to this generation: what it had played by now is final."""
         final: list[PhonePlayed] = []
         while self._cleared and self._cleared[0][0] < generation:
-            number, playhead = self._cleared.popleft()
-            final.append(PhonePlayed(playhead.heard(now), number, final=True))
+            number, playhead, frozen = self._cleared.popleft()
+            final.append(PhonePlayed(playhead.heard(now) if frozen is None else frozen, number, final=True))
         return final

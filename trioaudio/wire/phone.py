@@ -174,7 +174,26 @@ class PhoneWire:
         self.phase, self.start = "started", message
         self._ears, self._mouth = PhoneEars(format), PhoneMouth(self.dialect, message.stream, format.rate, now)
         if not self.one_way:
-            self._owed.append(self._mouth.probe(now))
+            self._owed += self._mouth.probe(now)
+
+    def lose(self, now: float) -> None:
+        """The line broke, and the call may go on in another stream: what had been played is known, the rest is lost."""
+        if self._mouth is not None:
+            self._mouth.lose(now)
+
+    def go_on(self, started: Started, now: float) -> bool:
+        """The call goes on in another stream; `owed` has what that makes us say. Whether something was cut off when the line broke.
+
+        Raises:
+            RemoteProtocolError: its audio is in another format.
+        """
+        if self.dialect.format_of(started) != self.format or self._ears is None or self._mouth is None:
+            self.close_code = UNSUPPORTED
+            raise RemoteProtocolError("the call goes on in another format than it began in")
+        cut, self.start = self._mouth.unheard, started
+        self._ears.go_on()
+        self._owed = [] if self.one_way else self._mouth.go_on(started.stream, now)
+        return cut
 
     def _media(self, message: Media, now: float) -> list[PhoneItem]:
         self._check_stream(message.stream)

@@ -1,0 +1,158 @@
+"""Media websockets of a carrier, joined to the calls that were announced for them: by a token that is good once.
+
+A stranger who opens a websocket has a few seconds to say which call it is for. The token is used up by the stream that shows it
+and is of the right call, never by one that is refused.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import trio
+
+from ._errors import RemoteProtocolError
+from ._socket import WebSocket
+from .wire.phone import POLICY, VIOLATION, PhoneDialect, PhoneWire, Started
+
+log = logging.getLogger("trioaudio.phone")
+
+START_WITHIN = 5.0
+"""Seconds a websocket has to say which call it is for."""
+MOST_UNSTARTED = 200
+"""Websockets that may be without a call at a time."""
+REMEMBERED = 1_000
+"""Tokens that were used: who shows one again is counted apart."""
+
+
+@dataclass(eq=False)
+class PhoneStream:
+    """A stream that has started, and who it is for; ``over`` ends its websocket."""
+
+    websocket: WebSocket
+    wire: PhoneWire
+    over: trio.Event = field(default_factory=trio.Event)
+
+    @property
+    def start(self) -> Started:
+        """What the carrier said of it."""
+        assert self.wire.start is not None
+        return self.wire.start
+
+
+Take: TypeAlias = Callable[[PhoneStream], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    call: str
+    account: str
+    take: Take
+
+
+class PhoneExchange:
+    """The media websockets of one listener.
+
+    Args:
+        name: of the carrier, in logs.
+        dialect: its words.
+        token_parameter: the custom parameter that has the token.
+        unannounced: what to do with a stream without a token; without this it is refused.
+        one_way: the carrier takes nothing on these streams.
+        track: the one of them that is listened to.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        dialect: PhoneDialect,
+        token_parameter: str,
+        *,
+        unannounced: Take | None = None,
+        one_way: bool = False,
+        track: str = "inbound",
+    ) -> None:
+        self.counters: Counter[str] = Counter()
+        """What was refused or put up with, by name."""
+        self._name, self._dialect, self._parameter, self._unannounced = name, dialect, token_parameter, unannounced
+        self._one_way, self._track = one_way, track
+        self._expected: dict[str, _Expected] = {}
+        self._used: deque[str] = deque(maxlen=REMEMBERED)
+        self._unstarted = 0
+
+    def note(self, what: str, *, level: int = logging.WARNING) -> None:
+        """Count something and log it; it must not be of a caller's."""
+        self.counters[what] += 1
+        log.log(level, "%s: %s", self._name, what.replace("_", " "))
+
+    def expects(self, account: str) -> bool:
+        """Whether any call of this account waits for its stream; where streams need not be announced, always."""
+        return self._unannounced is not None or any(each.account == account for each in self._expected.values())
+
+    def expect(self, call: str, account: str, take: Take) -> str:
+        """A call's stream will come: the token that it must show. ``take`` is given it once; `forget` the token if it does not come."""
+        token = secrets.token_urlsafe(18)
+        self._expected[token] = _Expected(call, account, take)
+        return token
+
+    def forget(self, token: str) -> None:
+        """The stream will not come, or need not any more; harmless if it has."""
+        self._expected.pop(token, None)
+
+    async def serve(self, websocket: WebSocket) -> None:
+        """Find out which call a websocket is for; returns when it is over. Checkpoint: yes."""
+        if self._unstarted >= MOST_UNSTARTED:
+            await self._refuse(websocket, "too_many_unstarted", 1013)
+            return
+        self._unstarted += 1
+        try:
+            stream = await self._started(websocket)
+        finally:
+            self._unstarted -= 1
+        if stream is not None and (take := await self._owner(stream)) is not None:
+            take(stream)
+            await stream.over.wait()
+
+    async def _started(self, websocket: WebSocket) -> PhoneStream | None:
+        wire = PhoneWire(self._dialect, one_way=self._one_way, track=self._track)
+        try:
+            with trio.move_on_after(START_WITHIN):
+                while wire.phase == "connecting":
+                    wire.receive_untrusted(await websocket.receive(), trio.current_time())
+                return PhoneStream(websocket, wire)
+        except (trio.EndOfChannel, trio.BrokenResourceError) as exc:
+            if isinstance(exc, RemoteProtocolError):
+                await self._refuse(websocket, "protocol_error", wire.close_code)
+            else:
+                self.note("left_before_start")
+                await trio.lowlevel.checkpoint()
+            return None
+        await self._refuse(websocket, "no_start", POLICY)
+        return None
+
+    async def _owner(self, stream: PhoneStream) -> Take | None:
+        """Who the stream is for; the token has been used up then."""
+        token, start = stream.start.parameters.get(self._parameter), stream.start
+        expected = self._expected.get(token) if token is not None else None
+        if token is None and self._unannounced is not None:
+            await trio.lowlevel.checkpoint()
+            return self._unannounced
+        if token is None or expected is None:
+            what = "no_token" if token is None else "reused_token" if token in self._used else "unknown_token"
+            await self._refuse(stream.websocket, what, POLICY)
+        elif (start.call, start.account) != (expected.call, expected.account):
+            await self._refuse(stream.websocket, "wrong_call", POLICY)
+        else:
+            del self._expected[token]
+            self._used.append(token)
+            await trio.lowlevel.checkpoint()
+            return expected.take
+        return None
+
+    async def _refuse(self, websocket: WebSocket, what: str, code: int = VIOLATION) -> None:
+        self.note(what)
+        await websocket.aclose(code, what.replace("_", " "))

@@ -1,0 +1,231 @@
+"""A call on a carrier's media websocket, as a source: what every carrier's plugin hands to the channel.
+
+The protocol is `trioaudio.wire.phone`; here it meets a websocket and the Trio clock. When the websocket breaks and the carrier is
+expected to open another one for the same call, the source waits for that, and what is said meanwhile is lost.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from contextlib import suppress
+
+import trio
+
+from ._errors import CapabilityError, RemoteProtocolError
+from ._events import Event, Interrupt
+from ._message_line import MessageLine
+from ._socket import WebSocket
+from ._source import Buffering, FarEnd, Played, Source, SourceCapability
+from .audio import AudioFormat, Frame
+from .wire.phone import PhoneItem, PhonePlayed, PhoneWire, Started, Wire
+
+REASON = 120
+"""Bytes of a close frame's reason."""
+
+
+class PhoneControl:
+    """What can be done about a call beside its audio: a carrier's own. By default nothing can."""
+
+    capabilities: frozenset[SourceCapability] = frozenset()
+    rejoin_within: float = 0.0
+    """Seconds in which the carrier opens another websocket for a call whose websocket broke; 0 if it never does."""
+
+    def note(self, what: str) -> None:
+        """Something happened that is counted, and logged: one word or two joined by ``_``, never of the caller's."""
+
+    async def hang_up(self) -> None:
+        """End the call; the websocket is closed after that. Checkpoint: yes."""
+        await trio.lowlevel.checkpoint()
+
+    async def transfer(self, target: str) -> None:
+        """Hand the far party over; the websocket is closed after that. As `Source.transfer`."""
+        raise CapabilityError("this call cannot be transferred")
+
+    async def send_digits(self, digits: str) -> None:
+        """Press keys. As `Source.send_digits`."""
+        raise CapabilityError("no keys can be pressed in this call")
+
+
+class PhoneSource(Source):
+    """One call.
+
+    Args:
+        websocket: the carrier's; whoever gives it closes it in the end.
+        wire: has read from it up to the start of the stream.
+        control: what else can be done.
+    """
+
+    def __init__(self, websocket: WebSocket, wire: PhoneWire, control: PhoneControl | None = None) -> None:
+        self.input_format: AudioFormat = wire.format
+        self.output_format: AudioFormat = wire.format
+        self.far_end: FarEnd = Buffering(can_clear=not wire.one_way, reports=not wire.one_way)
+        self.capabilities: frozenset[SourceCapability] = control.capabilities if control is not None else frozenset()
+        self.wire: PhoneWire = wire
+        """The protocol's memory: its ``start`` says who calls, its ``counts`` what was put up with."""
+        self._control = control
+        self._websocket, self._line = websocket, MessageLine(websocket)
+        self._items: deque[Frame | Event] = deque()
+        self._over: Exception | None = None
+        self._lost_at: float | None = None
+        self._rejoined = trio.Event()
+        self._waiting: trio.CancelScope | None = None
+        self._left = False
+        self._post(wire.owed())
+
+    # ---- in
+
+    async def receive(self) -> Frame | Event:
+        if self._items or self._over is not None:
+            await trio.lowlevel.checkpoint()
+        while not self._items:
+            if self._over is not None:
+                raise type(self._over)(*self._over.args)
+            await (self._receive_more() if self._lost_at is None else self._wait_rejoined(self._lost_at))
+        return self._items.popleft()
+
+    async def _receive_more(self) -> None:
+        data: str | bytes | None = None
+        try:
+            with trio.CancelScope(deadline=self.wire.due) as self._waiting:
+                data = await self._line.receive()
+        except (trio.EndOfChannel, trio.ClosedResourceError):
+            self._over = trio.EndOfChannel()
+            return
+        except trio.BrokenResourceError as exc:
+            self._break(exc)
+            return
+        finally:
+            self._waiting = None
+        if data is not None:
+            await self._take(data)
+        elif (silence := self.wire.lull(trio.current_time())) is not None:
+            self._items.append(silence)
+
+    async def _take(self, data: str | bytes) -> None:
+        try:
+            items = self.wire.receive_untrusted(data, trio.current_time())
+        except RemoteProtocolError as exc:
+            self._over = exc
+            self._note("protocol_error")
+            await self._websocket.aclose(self.wire.close_code, str(exc)[:REASON])
+            return
+        self._items += map(_event, items)
+        self._post(self.wire.owed())
+        if self.wire.phase == "stopped":
+            self._over = trio.EndOfChannel()
+
+    def tell(self, event: Event) -> None:
+        """Let the channel have an event that came on another way, such as an answering machine's."""
+        self._items.append(event)
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    # ---- when the line breaks
+
+    def _break(self, error: trio.BrokenResourceError) -> None:
+        if self._left:
+            self._over = trio.EndOfChannel()
+        elif self._control is None or not self._control.rejoin_within or isinstance(error, RemoteProtocolError):
+            self._note("line_broken")
+            self._over = error
+        else:
+            self._note("line_broken")
+            self._lost_at = trio.current_time()
+            self.wire.lose(self._lost_at)
+
+    async def _wait_rejoined(self, lost_at: float) -> None:
+        assert self._control is not None
+        with trio.CancelScope(deadline=lost_at + self._control.rejoin_within) as waiting:
+            await self._rejoined.wait()
+        if waiting.cancelled_caught and self._lost_at is not None:
+            self._over = trio.BrokenResourceError("the line broke, and the carrier opened no other one")
+
+    @property
+    def waits_for_another_line(self) -> bool:
+        """Whether `go_on` is of use."""
+        return self._over is None and not self._left
+
+    def go_on(self, websocket: WebSocket, started: Started) -> None:
+        """The carrier has opened another websocket for this call, and its stream has started.
+
+        Raises:
+            RemoteProtocolError: in another format.
+        """
+        now = trio.current_time()
+        if self._lost_at is None:
+            self.wire.lose(now)
+        cut = self.wire.go_on(started, now)
+        self._websocket, self._line, self._lost_at = websocket, MessageLine(websocket), None
+        self._note("rejoined")
+        self._post(self.wire.owed())
+        if cut:
+            self._items.append(Interrupt())
+        self._rejoined.set()
+        self._rejoined = trio.Event()
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    def _note(self, what: str) -> None:
+        if self._control is not None:
+            self._control.note(what)
+
+    # ---- out
+
+    def send_nowait(self, frame: Frame) -> None:
+        self._check_there()
+        self._post(())
+        if self._line.waiting:
+            raise trio.WouldBlock
+        self._post(self.wire.play(frame, trio.current_time()))
+
+    async def send(self, frame: Frame) -> None:
+        await trio.lowlevel.checkpoint()
+        self._check_there()
+        await self._flush()
+        self._post(self.wire.play(frame, trio.current_time()))
+
+    async def clear(self) -> None:
+        await trio.lowlevel.checkpoint()
+        self._post(self.wire.clear(trio.current_time()))
+        await self._flush()
+
+    async def _flush(self) -> None:
+        try:
+            await self._line.flush()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            await trio.lowlevel.checkpoint()  # whoever receives is told, and tells; a goodbye is no failure
+
+    def _post(self, messages: Iterable[Wire]) -> None:
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):  # whoever receives is told, and tells
+            self._line.post(messages)
+
+    def _check_there(self) -> None:
+        if self._over is not None:
+            raise trio.BrokenResourceError("the far party is gone") from self._over
+
+    # ---- the end
+
+    async def hang_up(self) -> None:
+        if not self._left and self._control is not None:
+            await self._control.hang_up()
+        await self._leave()
+
+    async def transfer(self, target: str) -> None:
+        if self._control is None or "transfer" not in self.capabilities:
+            raise self._cannot("transfer")
+        await self._control.transfer(target)
+        await self._leave()
+
+    async def send_digits(self, digits: str) -> None:
+        if self._control is None or "digits" not in self.capabilities:
+            raise self._cannot("digits")
+        await self._control.send_digits(digits)
+
+    async def _leave(self) -> None:
+        self._left = True
+        await self._websocket.aclose()
+
+
+def _event(item: PhoneItem) -> Frame | Event:
+    return Played(item.samples, item.generation, item.final) if isinstance(item, PhonePlayed) else item
