@@ -22,6 +22,7 @@ from .._events import AppEvent
 from .._secret import Secret
 from ..abc import (
     Auth,
+    Direction,
     FrontDoor,
     Handler,
     Invitation,
@@ -42,7 +43,7 @@ from ..wire import twiml
 from ..wire.twilio import STREAM_ERRORS, TWILIO
 from ..wire.twilio_signature import HEADER, is_signed
 
-log = logging.getLogger("trioaudio.twilio")
+log: logging.Logger = logging.getLogger("trioaudio.twilio")
 
 Credentials: TypeAlias = Callable[[str], Sequence[Secret]]
 """The auth tokens that are accepted of an account, by its SID; none of an account that is not served. It must not wait."""
@@ -75,7 +76,7 @@ class TwilioCall(Invitation, PhoneControl):
         self.account: str | None = account
         self.caller: str | None = form.get("From")
         self.called: str | None = form.get("To")
-        self.direction = "outbound" if form.get("Direction", "").startswith("outbound") else "inbound"
+        self.direction: Direction = "outbound" if form.get("Direction", "").startswith("outbound") else "inbound"
         self.parameters: Mapping[str, str] = dict(request.query)
         self.headers: Mapping[str, str] = {name.lower(): value for name, value in form.items()}
         self.fate: Fate = "ringing"

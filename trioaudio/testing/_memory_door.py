@@ -36,7 +36,8 @@ class MemoryUpgrade(Upgrade):
     """Somebody in this process asks for a websocket."""
 
     def __init__(self, request: Request) -> None:
-        self.request, self.subprotocols = request, ()
+        self.request: Request = request
+        self.subprotocols: tuple[str, ...] = ()
         self.decided: trio.Event = trio.Event()
         self.status: int = 101
         """101 once it is accepted, else why not."""
