@@ -143,6 +143,8 @@ async def _served(service: Service) -> int:
             door = await opened.enter_async_context(service.open_door()) if service.wants_door else None
             port = service.options.admin_port
             admin = await opened.enter_async_context(open_admin_port(port, door)) if port is not None else None
+            if door is not None and service.options.public_url is not None:
+                account.rows.append(("door", "here", "{}:{}, known as {}".format(*door.addresses[0], service.options.public_url)))
             server = await opened.enter_async_context(_open_server(service, door, admin, account))
             if admin is not None:
                 admin.server = server

@@ -34,6 +34,9 @@ class CarrierLine:
         self.ended_here: bool = False
         """The far party hung up, or it was told to break: not the app."""
         self.over: bool = False
+        """Whether the websocket has ended."""
+        self.ended_at: float | None = None
+        """When it has, in seconds of the Trio clock."""
         self._line_open = line_open
         self._said: deque[bytes] = deque()
         self._raw: deque[str | bytes] = deque()
@@ -106,15 +109,17 @@ class CarrierLine:
 
     async def run(self) -> None:
         """From the greeting to the end of the websocket. Checkpoint: yes."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._listen, nursery.cancel_scope)
-            try:
-                await self._talk()
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                await trio.lowlevel.checkpoint()
-            nursery.cancel_scope.cancel("the stream is over")
-        self.over = True
-        self._heard_more.unpark_all()
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._listen, nursery.cancel_scope)
+                try:
+                    await self._talk()
+                except (trio.BrokenResourceError, trio.ClosedResourceError):
+                    await trio.lowlevel.checkpoint()
+                nursery.cancel_scope.cancel("the stream is over")
+        finally:
+            self.over, self.ended_at = True, trio.current_time()
+            self._heard_more.unpark_all()
 
     async def _listen(self, run: trio.CancelScope) -> None:
         try:

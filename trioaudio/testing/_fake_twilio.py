@@ -31,7 +31,16 @@ MOST_DOCUMENTS = 20
 class FakeTwilioCall:
     """A call by `FakeTwilio.dial`."""
 
-    def __init__(self, twilio: FakeTwilio, web: CarrierWeb, url: str, caller: str, called: str, network: Network | None) -> None:
+    def __init__(
+        self,
+        twilio: FakeTwilio,
+        web: CarrierWeb,
+        url: str,
+        caller: str,
+        called: str,
+        network: Network | None = None,
+        parameters: Mapping[str, str] | None = None,
+    ) -> None:
         self.sid: str = f"CA{secrets.token_hex(16)}"
         self.outcome: FakeOutcome = "ringing"
         self.reason: str = ""
@@ -44,7 +53,7 @@ class FakeTwilioCall:
         """Why media websockets were not opened."""
         self._twilio, self._web, self._url = twilio, web, url
         self._form = {"CallSid": self.sid, "AccountSid": twilio.account, "From": caller, "To": called, "Direction": "inbound"}
-        self._network = network
+        self._network, self._parameters = network, dict(parameters or {})
         self._hung_up = False
         self._changed = trio.lowlevel.ParkingLot()
         self._life = trio.CancelScope()
@@ -90,7 +99,10 @@ class FakeTwilioCall:
         """The whole call. Checkpoint: yes."""
         try:
             with self._life:
-                await self._obey(self._url)
+                if self._url.startswith(("ws://", "wss://")):
+                    await self._stream(self._url, self._parameters)
+                else:
+                    await self._obey(self._url)
         except trio.BrokenResourceError as exc:
             self._become("failed", str(exc))
         with trio.move_on_after(5, shield=True):
@@ -100,7 +112,7 @@ class FakeTwilioCall:
 
     async def _obey(self, url: str) -> None:
         for _ in range(MOST_DOCUMENTS):
-            next_url = await self._do(ElementTree.fromstring(await self._document(url)))
+            next_url = await self._do(_parsed(await self._document(url)))
             if next_url is None or self._hung_up:
                 return
             url = next_url
@@ -172,6 +184,13 @@ class FakeTwilioCall:
         self._changed.unpark_all()
 
 
+def _parsed(document: str) -> ElementTree.Element:
+    try:
+        return ElementTree.fromstring(document)
+    except (ElementTree.ParseError, ValueError) as exc:
+        raise trio.BrokenResourceError(f"the webhook answered no XML ({exc}); Twilio calls that 12100") from exc
+
+
 class FakeTwilio:
     """A carrier that calls you.
 
@@ -208,16 +227,19 @@ class FakeTwilio:
         caller: str = "+15550100",
         called: str = "+15550199",
         network: Network | None = None,
+        parameters: Mapping[str, str] | None = None,
     ) -> AsyncGenerator[FakeTwilioCall, None]:
         """Call; the receiver is put down when the block ends.
 
         Args:
             web: the way to the server.
-            url: its webhook.
+            url: its webhook; or, by ``ws://`` or ``wss://``, a media websocket that is opened at once.
             caller, called: numbers.
             network: between the carrier and the server.
+            parameters: custom parameters of a stream that is opened at once.
         """
-        call = FakeTwilioCall(self, MemoryWeb(web) if isinstance(web, MemoryFrontDoor) else web, url, caller, called, network)
+        way = MemoryWeb(web) if isinstance(web, MemoryFrontDoor) else web
+        call = FakeTwilioCall(self, way, url, caller, called, network, parameters)
         async with open_company() as nursery:
             nursery.start_soon(call.run)
             yield call

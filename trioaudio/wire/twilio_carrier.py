@@ -229,6 +229,11 @@ class TwilioCarrier:
     # ---- the ear
 
     @property
+    def first_sound_at(self) -> float | None:
+        """When anything began to sound for the first time."""
+        return self._soundings[0].start if self._soundings else None
+
+    @property
     def silent_at(self) -> float:
         """When all that was sent will have been played."""
         return self._end
