@@ -130,6 +130,7 @@ OPEN_TO_PLUGINS = [
     "wire",
     "wire.*",
     "models._*",  # connections that plugins of one family share
+    "sources._*",  # rooms that belong to one plugin
 ]
 NURSERIES = [
     "_block",

@@ -42,8 +42,8 @@ class PhoneControl:
         """Hand the far party over; the websocket is closed after that. As `Source.transfer`."""
         raise CapabilityError("this call cannot be transferred")
 
-    async def send_digits(self, digits: str) -> None:
-        """Press keys. As `Source.send_digits`."""
+    async def send_digits(self, digits: str) -> float:
+        """Prepare to press keys; the websocket is closed after that, and the carrier opens another one within so many seconds."""
         raise CapabilityError("no keys can be pressed in this call")
 
 
@@ -68,6 +68,7 @@ class PhoneSource(Source):
         self._items: deque[Frame | Event] = deque()
         self._over: Exception | None = None
         self._lost_at: float | None = None
+        self._rejoin_by = 0.0
         self._rejoined = trio.Event()
         self._waiting: trio.CancelScope | None = None
         self._left = False
@@ -81,7 +82,7 @@ class PhoneSource(Source):
         while not self._items:
             if self._over is not None:
                 raise type(self._over)(*self._over.args)
-            await (self._receive_more() if self._lost_at is None else self._wait_rejoined(self._lost_at))
+            await (self._receive_more() if self._lost_at is None else self._wait_rejoined())
         return self._items.popleft()
 
     async def _receive_more(self) -> None:
@@ -90,7 +91,8 @@ class PhoneSource(Source):
             with trio.CancelScope(deadline=self.wire.due) as self._waiting:
                 data = await self._line.receive()
         except (trio.EndOfChannel, trio.ClosedResourceError):
-            self._over = trio.EndOfChannel()
+            if self._lost_at is None:
+                self._over = trio.EndOfChannel()
             return
         except trio.BrokenResourceError as exc:
             self._break(exc)
@@ -131,12 +133,16 @@ class PhoneSource(Source):
             self._over = error
         else:
             self._note("line_broken")
-            self._lost_at = trio.current_time()
-            self.wire.lose(self._lost_at)
+            self._lose(self._control.rejoin_within)
 
-    async def _wait_rejoined(self, lost_at: float) -> None:
-        assert self._control is not None
-        with trio.CancelScope(deadline=lost_at + self._control.rejoin_within) as waiting:
+    def _lose(self, within: float) -> None:
+        """There is no line now, and there will be another one."""
+        self._lost_at = trio.current_time()
+        self._rejoin_by = self._lost_at + within
+        self.wire.lose(self._lost_at)
+
+    async def _wait_rejoined(self) -> None:
+        with trio.CancelScope(deadline=self._rejoin_by) as waiting:
             await self._rejoined.wait()
         if waiting.cancelled_caught and self._lost_at is not None:
             self._over = trio.BrokenResourceError("the line broke, and the carrier opened no other one")
@@ -220,7 +226,14 @@ class PhoneSource(Source):
     async def send_digits(self, digits: str) -> None:
         if self._control is None or "digits" not in self.capabilities:
             raise self._cannot("digits")
-        await self._control.send_digits(digits)
+        self._check_there()
+        rejoined, within = self._rejoined, await self._control.send_digits(digits)
+        self._lose(within)
+        await self._websocket.aclose()
+        with trio.move_on_after(within):
+            await rejoined.wait()
+            return
+        raise trio.BrokenResourceError("the carrier has not come back from pressing keys")
 
     async def _leave(self) -> None:
         self._left = True

@@ -179,6 +179,28 @@ async def test_a_call_whose_websocket_breaks_goes_on_in_another_one() -> None:
     assert here.listener.counters == {"line_broken": 3, "rejoined": 2}
 
 
+async def test_keys_are_pressed_between_two_streams_and_the_call_goes_on() -> None:
+    heard: list[object] = []
+
+    async def handle(call: Call) -> None:
+        async with call.accept(on={Dtmf: heard.append}) as channel:
+            await channel.send_digits("12#")
+            heard.append("pressed")
+            await channel.send_audio(speech(0.2))
+            async for _ in channel:
+                pass
+
+    async with house(handle) as here, here.fake.dial(here.door) as call:
+        await call.wait_connected()
+        await trio.sleep(3)
+        assert (call.digits, len(call.lines)) == ("12#", 2)
+        call.line.press("7")
+        await trio.sleep(0.1)
+        assert call.line.heard() == speech(0.2).data
+        assert here.server.statistics().active == 1
+    assert heard == ["pressed", Dtmf("7")]
+
+
 async def test_what_a_broken_line_cut_off_is_not_taken_for_heard() -> None:
     receipts: list[TurnInterrupted] = []
 

@@ -11,235 +11,74 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Annotated, Literal, TypeAlias
 
 import trio
 
 from .._errors import CapabilityError, OptionError, RemoteProtocolError
-from .._events import AppEvent
 from .._secret import Secret
 from ..abc import (
     Auth,
-    Direction,
     FrontDoor,
     Handler,
     Invitation,
     Listener,
     Option,
-    PhoneControl,
     PhoneExchange,
-    PhoneSource,
     PhoneStream,
     Request,
     Response,
-    Source,
-    SourceCapability,
     Upgrade,
     listener_plugin,
 )
-from ..wire import twiml
+from ..wire import twilio_rest, twiml
 from ..wire.twilio import STREAM_ERRORS, TWILIO
 from ..wire.twilio_signature import HEADER, is_signed
+from ._twilio_account import DialMeter
+from ._twilio_account import DialRules as DialRules
+from ._twilio_account import TwilioAccount as TwilioAccount
+from ._twilio_account import open_account as open_account
+from ._twilio_calls import TwilioCall as TwilioCall
+from ._twilio_calls import TwilioDesk, Unannounced
 
 log: logging.Logger = logging.getLogger("trioaudio.twilio")
 
 Credentials: TypeAlias = Callable[[str], Sequence[Secret]]
 """The auth tokens that are accepted of an account, by its SID; none of an account that is not served. It must not wait."""
-Fate: TypeAlias = Literal["ringing", "answered", "rejected", "redirected", "gone"]
 
 TOKEN = "trioaudio-token"
-DECIDE_WITHIN = 12.0
-"""Seconds Twilio is kept waiting for a decision; it gives up after 15."""
-REJOINS = 2
-"""How often a call whose websocket broke gets another one."""
-REJOIN_WITHIN = 8.0
 KEPT = 120.0
 """Seconds a call is remembered after its end: Twilio asks once more what is next."""
 MOST_WAITING = 1_000
-MOST_EARLY = 16
 _SID = re.compile(r"[A-Z]{2}[0-9A-Za-z]{1,64}", re.ASCII)
 _ENDED = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 
 
-class TwilioCall(Invitation, PhoneControl):
-    """A call that Twilio asks about, from its webhook to its end."""
-
-    capabilities: frozenset[SourceCapability] = frozenset({"transfer"})
-    rejoin_within: float = REJOIN_WITHIN
-
-    def __init__(self, listener: TwilioListener, request: Request, sid: str, account: str) -> None:
-        form = request.form()
-        self.sid: str = sid
-        """Twilio's name for the call."""
-        self.account: str | None = account
-        self.caller: str | None = form.get("From")
-        self.called: str | None = form.get("To")
-        self.direction: Direction = "outbound" if form.get("Direction", "").startswith("outbound") else "inbound"
-        self.parameters: Mapping[str, str] = dict(request.query)
-        self.headers: Mapping[str, str] = {name.lower(): value for name, value in form.items()}
-        self.fate: Fate = "ringing"
-        """What has become of it."""
-        self.next: str = twiml.hang_up()
-        """What Twilio is told once the stream has ended."""
-        self._listener, self._account = listener, account
-        self._document: str | None = None
-        self._changed = trio.lowlevel.ParkingLot()
-        self._stream: PhoneStream | None = None
-        self._source: PhoneSource | None = None
-        self._token: str | None = None
-        self._rejoins = 0
-        self._early: list[AppEvent] = []  # what Twilio said before there was anybody to hear it
-
-    # ---- what the server decides
-
-    @asynccontextmanager
-    async def answer(self) -> AsyncGenerator[Source, None]:
-        self._require_there()
-        try:
-            self._decide("answered", self._connect())
-            while self._stream is None:
-                await self._changed.park()
-                self._require_there()
-            self._source = PhoneSource(self._stream.websocket, self._stream.wire, self)
-            for event in self._early:
-                self._source.tell(event)
-            yield self._source
-        finally:
-            self._finish()
-
-    def _require_there(self) -> None:
-        if self.fate == "gone":
-            raise trio.EndOfChannel
-
-    async def reject(self, reason: str) -> None:
-        await trio.lowlevel.checkpoint()
-        self._decide("rejected", twiml.response(twiml.reject(busy=reason == "busy")))
-        self._finish()
-
-    async def redirect(self, target: str) -> None:
-        await trio.lowlevel.checkpoint()
-        try:
-            verb = twiml.redirect(target) if target.startswith("https://") else twiml.dial(target)
-        except ValueError as exc:
-            raise CapabilityError(f"{exc}, or to the TwiML at an https:// URL") from None
-        self._decide("redirected", twiml.response(verb))
-        self._finish()
-
-    def _decide(self, fate: Fate, document: str) -> None:
-        if self.fate != "gone":
-            self.fate, self._document = fate, document
-        self._changed.unpark_all()
-
-    def _connect(self) -> str:
-        self._token = self._listener.exchange.expect(self.sid, self._account, self._joined)
-        return self._listener.connect_document(self._account, self._token)
-
-    def _joined(self, stream: PhoneStream) -> None:
-        """A websocket has said that it is for this call."""
-        before, self._stream = self._stream, stream
-        if self._source is not None:
-            try:
-                self._source.go_on(stream.websocket, stream.start)
-            except RemoteProtocolError:
-                self.note("other_format")
-                stream.over.set()
-        if before is not None:
-            before.over.set()
-        self._changed.unpark_all()
-
-    def _finish(self) -> None:
-        """Nobody answers any more: the websocket ends, and Twilio hears what is next."""
-        if self._token is not None:
-            self._listener.exchange.forget(self._token)
-        if self._stream is not None:
-            self._stream.over.set()
-        self._source = None
-        self._listener.ended(self)
-
-    # ---- what Twilio asks and says
-
-    async def document(self) -> str:
-        """What is to be done with the call, once it has been decided. Checkpoint: yes."""
-        await trio.lowlevel.checkpoint()
-        with trio.move_on_after(DECIDE_WITHIN):
-            while self._document is None and self.fate == "ringing":
-                await self._changed.park()
-        if self._document is not None:
-            return self._document
-        if self.fate == "ringing":
-            self.note("nobody_decided")
-            self.gone()
-        return twiml.response(twiml.reject(busy=True))
-
-    def what_is_next(self) -> str:
-        """The stream has ended: what now."""
-        if self._source is None or not self._source.waits_for_another_line or self._rejoins >= REJOINS:
-            return twiml.response(self.next)
-        self._rejoins += 1
-        return self._connect()
-
-    def gone(self) -> None:
-        """Twilio says that the call is over."""
-        if self.fate in ("ringing", "answered") and self._stream is None:
-            self.fate = "gone"
-            self._changed.unpark_all()
-
-    def tell(self, topic: str, value: str) -> None:
-        """Let the channel know what Twilio found out about the call."""
-        event = AppEvent(topic, (value,))
-        if self._source is not None:
-            self._source.tell(event)
-        elif len(self._early) < MOST_EARLY:
-            self._early.append(event)
-
-    # ---- what the source asks
-
-    def note(self, what: str) -> None:
-        """As `PhoneControl.note`."""
-        self._listener.exchange.note(what)
-
-    async def hang_up(self) -> None:
-        """Closing the websocket is enough: Twilio then asks what is next. Checkpoint: yes."""
-        await trio.lowlevel.checkpoint()
-
-    async def transfer(self, target: str) -> None:
-        """As `Source.transfer`: Twilio is told when it asks what is next."""
-        await trio.lowlevel.checkpoint()
-        self.next = twiml.dial(target)
-
-
-class Unannounced(Invitation):
-    """A stream that no webhook of ours announced: somebody's own TwiML names our websocket. Nothing can be done but talk."""
-
-    def __init__(self, stream: PhoneStream) -> None:
-        self.parameters: Mapping[str, str] = stream.start.parameters
-        self.account: str | None = stream.start.account or None
-        self._stream = stream
-
-    @asynccontextmanager
-    async def answer(self) -> AsyncGenerator[Source, None]:
-        try:
-            await trio.lowlevel.checkpoint()
-            if self._stream.websocket.close_code is not None:
-                raise trio.EndOfChannel
-            yield PhoneSource(self._stream.websocket, self._stream.wire)
-        finally:
-            self._stream.over.set()
-
-    async def reject(self, reason: str) -> None:
-        await trio.lowlevel.checkpoint()
-        self._stream.over.set()
-
-
-class TwilioListener(Listener):
+class TwilioListener(Listener, TwilioDesk):
     """Calls of Twilio's; made by `listen`, or opened by name."""
 
     name = "twilio"
 
-    def __init__(self, door: FrontDoor, credentials: Credentials | None, path: str, *, own_twiml: bool, one_way: bool, track: str) -> None:
+    def __init__(
+        self,
+        door: FrontDoor,
+        credentials: Credentials | None,
+        path: str,
+        *,
+        own_twiml: bool,
+        one_way: bool,
+        track: str,
+        rest: TwilioAccount | None = None,
+        rules: DialRules | None = None,
+    ) -> None:
+        self.rest: TwilioAccount | None = rest
+        """Twilio's REST interface, if it was opened."""
         self._door, self._credentials, self._path = door, credentials, path
+        self._meter = DialMeter(rules or DialRules())
+        self._final: dict[str, str] = {}  # how calls ended, in Twilio's words
+        self._final_changed = trio.lowlevel.ParkingLot()
         self._calls: dict[str, TwilioCall] = {}
         self._ended: dict[str, float] = {}
         self._ringing, self._incoming = trio.open_memory_channel[Invitation](MOST_WAITING)
@@ -253,6 +92,40 @@ class TwilioListener(Listener):
     @property
     def counters(self) -> Mapping[str, int]:
         return dict(self.exchange.counters)
+
+    async def dial(self, to: str, caller: str, *, ring: int = 60, longest: int | None = None, detect_machine: bool = False) -> str:
+        """Dial a number; once somebody picks up, the call comes as any other, with the direction ``outbound``. Checkpoint: yes.
+
+        Args:
+            to, caller: with their country, such as +15550100; the caller's number must be the account's.
+            ring: seconds.
+            longest: seconds the call may last.
+            detect_machine: tell whether a person has picked up, as the event ``twilio.answered_by``.
+
+        Returns:
+            Twilio's name for the call.
+
+        Raises:
+            CapabilityError: this listener has no REST interface.
+            ValueError: it may not call that number, or has called too often in the last minute; nothing was dialled.
+            RestError: Twilio refused.
+            UnansweredError: nobody knows whether it rings: it is not dialled again.
+            trio.BrokenResourceError: Twilio cannot be reached.
+        """
+        if self.rest is None:
+            raise CapabilityError("dialling needs Twilio's REST interface: open an account and give it to this listener")
+        self._meter.check(to)
+        url, status_url = self._door.public_url(f"{self._path}/voice"), self._door.public_url(f"{self._path}/status")
+        form = twilio_rest.dial_form(to, caller, url, status_url, ring=ring, longest=longest, detect_machine=detect_machine)
+        self._meter.count(trio.current_time())
+        return await self.rest.dial(form)
+
+    async def wait_over(self, sid: str) -> str:
+        """Wait for the end of a dialled call: Twilio's word for it, such as ``completed``, ``busy`` or ``no-answer``. Checkpoint: yes."""
+        await trio.lowlevel.checkpoint()
+        while sid not in self._final:
+            await self._final_changed.park()
+        return self._final[sid]
 
     # ---- at the door
 
@@ -290,11 +163,19 @@ class TwilioListener(Listener):
         call = self._calls.get(sid)
         if form.get("StreamEvent") == "stream-error":
             self._stream_failed(form.get("StreamError", ""))
-        if call is not None and form.get("CallStatus") in _ENDED:
-            call.gone()
+        if (status := form.get("CallStatus", "")) in _ENDED:
+            self._note_final(sid, status)
+            if call is not None:
+                call.gone()
         if call is not None and (found := form.get("AnsweredBy")):
             call.tell("twilio.answered_by", found[:64])
         return Response(status=204)
+
+    def _note_final(self, sid: str, status: str) -> None:
+        self._final[sid] = status
+        if len(self._final) > MOST_WAITING:
+            del self._final[next(iter(self._final))]
+        self._final_changed.unpark_all()
 
     def _stream_failed(self, error: str) -> None:
         number = int(found[0]) if (found := re.search(r"\b31\d{3}\b", error)) else 0
@@ -338,12 +219,12 @@ class TwilioListener(Listener):
 
     # ---- inside
 
-    def connect_document(self, account: str, token: str) -> str:
+    def connect_document(self, account: str, token: str, *before: str) -> str:
         """The TwiML that joins a call to its stream."""
         url = self._door.public_url(f"{self._path}/media/{account}", websocket=True)
         status = self._door.public_url(f"{self._path}/status")
         after = twiml.redirect(self._door.public_url(f"{self._path}/next"))
-        return twiml.response(twiml.connect_stream(url, {TOKEN: token}, status), after)
+        return twiml.response(*before, twiml.connect_stream(url, {TOKEN: token}, status), after)
 
     def ended(self, call: TwilioCall) -> None:
         """Remember it for a while, since Twilio asks once more; and forget those that ended long ago."""
@@ -357,7 +238,7 @@ class TwilioListener(Listener):
 
     def _take_unannounced(self, stream: PhoneStream) -> None:
         try:
-            self._ringing.send_nowait(Unannounced(stream))
+            self._ringing.send_nowait(Unannounced(self, stream))
         except trio.WouldBlock:
             self.exchange.note("too_many_ringing")
             stream.over.set()
@@ -380,9 +261,18 @@ async def _answered(handle: Handler, request: Request) -> Response:
 
 @asynccontextmanager
 async def _open(
-    door: FrontDoor, credentials: Credentials | None, path: str, *, own_twiml: bool, one_way: bool, track: str
+    door: FrontDoor,
+    credentials: Credentials | None,
+    path: str,
+    *,
+    own_twiml: bool,
+    one_way: bool,
+    track: str,
+    rest: TwilioAccount | None = None,
+    rules: DialRules | None = None,
 ) -> AsyncGenerator[TwilioListener, None]:
-    listener = TwilioListener(door, credentials, path, own_twiml=own_twiml, one_way=one_way, track=track)
+    path = path.rstrip("/")
+    listener = TwilioListener(door, credentials, path, own_twiml=own_twiml, one_way=one_way, track=track, rest=rest, rules=rules)
     auth = listener.auth
     if auth == "signature" and not door.public_url("/").startswith("https://"):
         log.warning("Twilio opens media websockets by wss:// only: say with --public-url how it reaches this server")
@@ -407,6 +297,12 @@ async def open_twilio(
     own_twiml: bool = False,
     one_way: bool = False,
     track: str = "inbound",
+    rest: bool = False,
+    rest_url: str = twilio_rest.BASE_URL,
+    api_key: Annotated[str | None, Option(env="TWILIO_API_KEY")] = None,
+    api_secret: Annotated[Secret | None, Option(env="TWILIO_API_SECRET")] = None,
+    dial_allow: str = "",
+    dials_a_minute: int = 10,
 ) -> AsyncGenerator[TwilioListener, None]:
     """Take the calls of a Twilio number whose webhook is ``PUBLIC-URL/twilio/voice`` (HTTP POST).
 
@@ -418,6 +314,12 @@ async def open_twilio(
         own_twiml: take streams too that TwiML of your own opens, at ``PUBLIC-URL/twilio/media/ACCOUNT``.
         one_way: those streams are of <Start>, which listens only.
         track: which side such a stream hears, inbound or outbound.
+        rest: use Twilio's REST interface: to dial, and to hang up and hand over calls of your own TwiML; needs the account.
+        rest_url: where it is; another one for a region.
+        api_key: an API key (SK...) for it, instead of the auth token.
+        api_secret: that key's secret.
+        dial_allow: what numbers that are dialled must begin with, parted by commas; without it nobody is called.
+        dials_a_minute: how many calls are dialled in a minute.
     """
     tokens = [auth_token, *([old_auth_token] if old_auth_token is not None else [])]
 
@@ -426,8 +328,16 @@ async def open_twilio(
 
     if track not in ("inbound", "outbound"):
         raise OptionError(f"there is no track {track!r}; choose inbound or outbound")
-    async with _open(door, credentials, path.rstrip("/"), own_twiml=own_twiml, one_way=one_way, track=track) as listener:
-        yield listener
+    if rest and account is None:
+        raise OptionError("Twilio's REST interface needs the account (AC...): set TWILIO_ACCOUNT_SID")
+    rules = DialRules(tuple(filter(None, map(str.strip, dial_allow.split(",")))), dials_a_minute)
+    async with AsyncExitStack() as stack:
+        opened = None
+        if rest and account is not None:
+            key = api_key if api_secret is not None else None
+            opened = await stack.enter_async_context(open_account(account, api_secret or auth_token, key=key, base_url=rest_url))
+        opening = _open(door, credentials, path, own_twiml=own_twiml, one_way=one_way, track=track, rest=opened, rules=rules)
+        yield await stack.enter_async_context(opening)
 
 
 def listen(
@@ -440,6 +350,8 @@ def listen(
     one_way: bool = False,
     track: Literal["inbound", "outbound"] = "inbound",
     verify: bool = True,
+    rest: TwilioAccount | None = None,
+    rules: DialRules | None = None,
 ) -> Callable[[], AbstractAsyncContextManager[TwilioListener]]:
     """The same for a program: ``await serve(twilio.listen(door, auth_token=...), handle_call)``.
 
@@ -450,6 +362,8 @@ def listen(
         path: where the webhooks begin.
         own_twiml: take streams too that TwiML of your own opens.
         one_way, track: those streams only listen, and to which side.
+        rest: Twilio's REST interface (`trioaudio.sources.twilio.open_account`), to dial and to end calls of your own TwiML.
+        rules: whom it may dial, and how often.
         verify: False believes everybody, which the front door allows on this machine only.
 
     Raises:
@@ -458,7 +372,17 @@ def listen(
     if verify and credentials is None:
         token = auth_token or Secret.from_environment("TWILIO_AUTH_TOKEN")
         credentials = partial(_one_account, [token])
-    return partial(_open, door, credentials if verify else None, path.rstrip("/"), own_twiml=own_twiml, one_way=one_way, track=track)
+    return partial(
+        _open,
+        door,
+        credentials if verify else None,
+        path,
+        own_twiml=own_twiml,
+        one_way=one_way,
+        track=track,
+        rest=rest,
+        rules=rules,
+    )
 
 
 def _one_account(tokens: Sequence[Secret], sid: str) -> Sequence[Secret]:

@@ -51,6 +51,8 @@ class FakeTwilioCall:
         """Its media streams, the last one last."""
         self.upgrade_errors: list[str] = []
         """Why media websockets were not opened."""
+        self.digits: str = ""
+        """The keys that were pressed for the caller to hear."""
         self._twilio, self._web, self._url = twilio, web, url
         self._form = {"CallSid": self.sid, "AccountSid": twilio.account, "From": caller, "To": called, "Direction": "inbound"}
         self._network, self._parameters = network, dict(parameters or {})
@@ -144,6 +146,9 @@ class FakeTwilioCall:
                 case "Dial":
                     self._become("transferred" if self.lines else "redirected", "".join(verb.itertext()).strip())
                     return None
+                case "Play" if digits := verb.get("digits"):
+                    await trio.sleep(0.5 * len(digits))
+                    self.digits += digits
                 case "Connect":
                     await self._connect(verb)
         return None

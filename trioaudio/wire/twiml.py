@@ -65,6 +65,11 @@ def dial(target: str) -> str:
     return f"<Dial>{target}</Dial>"
 
 
+def play_digits(digits: str) -> str:
+    """Press keys; half a second each."""
+    return f"<Play digits={_attribute(digits)}/>"
+
+
 def _text(value: str) -> str:
     return escape(_NO_XML.sub("", value))
 

@@ -1,0 +1,108 @@
+"""Twilio's REST interface, as far as calls need it; and whom a server may call."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from .._errors import RemoteProtocolError, RestError
+from .._secret import Secret
+from ..abc import Rest, basic, open_rest
+from ..wire import twilio_rest
+
+_SID = re.compile(r"[A-Z]{2}[0-9A-Za-z]{1,64}", re.ASCII)
+
+
+class TwilioAccount:
+    """An account, as its REST interface has it; made by `open_account`. Several tasks may ask at once."""
+
+    def __init__(self, rest: Rest, sid: str) -> None:
+        self.sid: str = sid
+        """The account (AC...)."""
+        self._rest = rest
+
+    async def dial(self, form: Mapping[str, str]) -> str:
+        """Dial; Twilio's name for the call. Checkpoint: yes. On cancel: it may ring all the same.
+
+        Raises:
+            RestError: Twilio refused.
+            UnansweredError: nobody knows whether it rings: it is not dialled again.
+            trio.BrokenResourceError: Twilio cannot be reached.
+            RemoteProtocolError: what came back makes no sense; it may ring.
+        """
+        answer = (await self._rest.request("POST", twilio_rest.calls_path(self.sid), form=form)).json()
+        sid = answer.get("sid") if isinstance(answer, dict) else None
+        if not isinstance(sid, str) or not _SID.fullmatch(sid):
+            raise RemoteProtocolError("Twilio's answer to a dial does not name the call; it may ring")
+        return sid
+
+    async def hang_up(self, call: str) -> None:
+        """End a call; that it has ended already is no error. Errors as for `dial`; asked again, since that does no harm."""
+        await self._change(call, twilio_rest.hang_up_form(), repeatable=True)
+
+    async def update(self, call: str, document: str) -> None:
+        """Let a call go on with another document: its stream ends. Errors as for `dial`. Checkpoint: yes."""
+        await self._change(call, twilio_rest.twiml_form(document), repeatable=False)
+
+    async def _change(self, call: str, form: Mapping[str, str], *, repeatable: bool) -> None:
+        try:
+            await self._rest.request("POST", twilio_rest.call_path(self.sid, call), form=form, repeatable=repeatable)
+        except RestError as error:
+            if not twilio_rest.is_over(error.status, error.said):
+                raise
+
+
+@asynccontextmanager
+async def open_account(
+    sid: str, secret: Secret, *, key: str | None = None, base_url: str = twilio_rest.BASE_URL
+) -> AsyncGenerator[TwilioAccount, None]:
+    """Speak with Twilio's REST interface (extra ``rest``) for as long as the block lasts.
+
+    Args:
+        sid: the account (AC...).
+        secret: its auth token; with ``key``, the secret of that API key.
+        key: an API key (SK...).
+        base_url: of a region, such as https://api.dublin.ie1.twilio.com, with that region's credentials.
+
+    Raises:
+        MissingExtraError, OptionError, InsecureConnectionError: as for `open_rest`.
+    """
+    async with open_rest(base_url, headers={"Authorization": basic(key or sid, secret)}) as rest:
+        yield TwilioAccount(rest, sid)
+
+
+@dataclass(frozen=True, slots=True)
+class DialRules:
+    """Whom a server may call, and how often.
+
+    Args:
+        allow: what a number must begin with, such as ``+49``; without any, nobody is called.
+        a_minute: calls that are dialled in a minute.
+    """
+
+    allow: tuple[str, ...] = ()
+    a_minute: int = 10
+
+
+class DialMeter:
+    """Keeps the rules."""
+
+    def __init__(self, rules: DialRules) -> None:
+        self._rules = rules
+        self._dialled_at: deque[float] = deque()
+
+    def check(self, to: str) -> None:
+        """Raises ValueError if that number may not be called."""
+        if not any(to.startswith(prefix) for prefix in self._rules.allow):
+            raise ValueError(f"only numbers that begin with {' or '.join(self._rules.allow) or 'nothing'} may be called (dial_allow)")
+
+    def count(self, now: float) -> None:
+        """One more; raises ValueError if there have been too many in the last minute."""
+        while self._dialled_at and self._dialled_at[0] <= now - 60:
+            self._dialled_at.popleft()
+        if len(self._dialled_at) >= self._rules.a_minute:
+            raise ValueError(f"{self._rules.a_minute} calls have been dialled in the last minute, and no more may be (dials_a_minute)")
+        self._dialled_at.append(now)
