@@ -362,7 +362,7 @@ def listen(
         path: where the webhooks begin.
         own_twiml: take streams too that TwiML of your own opens.
         one_way, track: those streams only listen, and to which side.
-        rest: Twilio's REST interface (`trioaudio.sources.twilio.open_account`), to dial and to end calls of your own TwiML.
+        rest: Twilio's REST interface (``twilio.open_account``), to dial and to end calls of your own TwiML.
         rules: whom it may dial, and how often.
         verify: False believes everybody, which the front door allows on this machine only.
 
