@@ -7,7 +7,7 @@ import wave
 from trioaudio.audio import PCM16_16K, AudioFormat, Converter, Frame
 from trioaudio.clips import clip_path
 
-BEGINS, ENDS = 0.4, 1.2
+BEGINS, ENDS = 1.0, 1.5
 
 
 def hello(format: AudioFormat) -> Frame:

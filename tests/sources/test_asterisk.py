@@ -198,7 +198,8 @@ class TestOverSockets:
             assert listener.counters["unauthorized"] == 3
 
     async def test_we_connect_to_a_call_that_waits_in_asterisk(self) -> None:
-        async with FakeAsterisk(PCM16_8K).incoming() as (url, far), open_asterisk(url) as source, open_channel(source) as channel:
+        asterisk = FakeAsterisk(PCM16_8K, line_open=True)
+        async with asterisk.incoming() as (url, far), open_asterisk(url) as source, open_channel(source) as channel:
             assert far.channel.answered
             with channel.subscribe(Dtmf) as keys:
                 far.press("7")

@@ -196,7 +196,7 @@ in_plain = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(in_json | in_plain | st.text(max_size=40) | st.binary(max_size=40), max_size=8), st.booleans())
 def test_whatever_comes_raises_only_the_protocol_error(messages: list[str | bytes], begun: bool) -> None:
     machine, pbx = media() if begun else AsteriskMedia(), AsteriskChannel(ChannelOptions(PCM16_24K))

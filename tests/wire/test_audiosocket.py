@@ -79,7 +79,7 @@ class TestWhatAsteriskSays:
         with pytest.raises(RemoteProtocolError, match="half a sample"):
             read(b"\x10\0\x03abc")
 
-    @settings(max_examples=50, deadline=None)
+    @settings(max_examples=20, deadline=None)
     @given(st.data())
     def test_it_does_not_matter_how_the_bytes_are_cut(self, data: st.DataObject) -> None:
         whole = written_audio(Frame(bytes(range(200)), PCM16_24K)) + written(3, b"1") + written_audio(Frame(b"ab", PCM16_8K)) + GOODBYE
@@ -104,7 +104,7 @@ class TestWhatIsSaidToAsterisk:
             written_audio(Frame(data, format))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.binary(max_size=60) | st.tuples(st.integers(0, 255), st.binary(max_size=40)), max_size=12), st.booleans())
 def test_whatever_comes_raises_only_the_protocol_error(pieces: list[bytes | tuple[int, bytes]], identified: bool) -> None:
     reader = AudioSocketReader()

@@ -21,6 +21,9 @@ PAUSE = 0.1
 """Seconds to wait when the system has no more sockets to give."""
 NO_MORE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS)
 
+KEEPALIVE = (("TCP_KEEPIDLE", 20), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
+"""Seconds of silence before the first probe, between two, and how many."""
+
 TcpHandler: TypeAlias = Callable[[Pipe, str], Awaitable[None]]
 """Talks on a connection until it returns; is given the connection, and the address of who opened it."""
 
@@ -89,6 +92,7 @@ class _Taken:
         pipe: Pipe | None = None
         try:
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
+            _keep_alive(connected)
             pipe = SocketPipe(connected)
             await self._handler(pipe, peer)
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
@@ -100,6 +104,14 @@ class _Taken:
             if pipe is not None:
                 pipe.close()
             connected.close()
+
+
+def _keep_alive(connected: socket.socket) -> None:
+    """Let the system find out within a minute when the other side has lost its power, as far as the system can."""
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, True)
+    for name, value in KEEPALIVE:
+        if (option := getattr(socket, name, None)) is not None:
+            connected.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 async def accept_all(sock: socket.socket, take: Callable[[socket.socket, str], None]) -> None:

@@ -61,6 +61,10 @@ class FakeMedia(AsteriskCall):
     def _accepted(self) -> bool:
         return self.channel.answered
 
+    async def talk(self) -> None:
+        await self._connected.wait()
+        await super().talk()
+
     async def listen(self) -> None:
         await self._connected.wait()
         assert self._websocket is not None
