@@ -91,7 +91,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ),
     (
         *("_sessions.history", "_sessions.caller_audio", "_sessions.adapted", "_sessions.connection", "_sessions.link"),
-        *("_sessions.mender", "_sessions.hold"),
+        *("_sessions.mender", "_sessions.hold", "_sessions.inferred_turns", "_sessions.full_duplex"),
     ),
     (
         *("_sessions.session", "_sessions.call_context", "_sessions.reader", "_sessions.referee", "_sessions.caller"),

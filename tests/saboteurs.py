@@ -61,6 +61,8 @@ SLOW = "laws/test_law_10_slow_subscribers.py"
 CONVERT = "laws/test_law_11_convert_once.py"
 PAUSE = "laws/test_law_12_pause.py"
 LIVE = "laws/test_law_13_live.py"
+LIVE_SESSION = "test_session_live.py"
+UTTERANCES = "audio/test_utterances.py"
 LIVE_QUEUE = "audio/test_live_queue.py"
 POLICY = "test_barge_in_policy.py"
 BARGE_IN = "test_session_barge_in.py"
@@ -1127,6 +1129,35 @@ FAULTS = [
         "            if token is None:\n                self._standby",
         "            if token is None:\n                old.close(0)\n                self._standby",
         (LINK,),
+    ),
+    Fault(
+        "a live model is sent no silence",
+        "_sessions/full_duplex.py",
+        "        self._feed_silence(trio.current_time())\n",
+        "",
+        (LIVE_SESSION,),
+    ),
+    Fault(
+        "a live model is sent all silence that was late",
+        "_sessions/full_duplex.py",
+        "        return self._fed_until > trio.current_time() + AHEAD and level(frame) < QUIET",
+        "        return False",
+        (LIVE_SESSION,),
+    ),
+    Fault(
+        "an utterance that is interrupted is told of as complete",
+        "_sessions/full_duplex.py",
+        'self._turns.end("cancelled")',
+        "()",
+        (LIVE_SESSION,),
+    ),
+    Fault("a click is an utterance", "audio/_utterances.py", "ONSET = 2\n", "ONSET = 1\n", (UTTERANCES,)),
+    Fault(
+        "what a live model says is given a lead",
+        "_sessions/inferred_turns.py",
+        "self._item, live=True)",
+        "self._item)",
+        (LIVE_SESSION, LIVE),
     ),
 ]
 

@@ -42,6 +42,12 @@ class Model(ABC):
     """Formats it can answer in, the best one first."""
     capabilities: frozenset[Capability] = frozenset()
     """What it can do beyond listening and speaking; the rest raises `CapabilityError`."""
+    live: bool = False
+    """Whether it is full-duplex: it streams in real time, silence too, knows no answers, and speaks only while it is sent audio.
+
+    Such a model sends `AudioDelta` with any ``item_id``, and transcripts piece by piece (`InputTranscriptDelta`, `OutputTranscriptDelta`);
+    the session finds out what belongs together, and sends it silence where the far party sends nothing, by `append_nowait`.
+    """
     resume_token: str | None = None
     """What another connection can be given to go on where this one is, as the provider last said; None: nothing yet. It changes."""
     resumes_while_open: bool = True

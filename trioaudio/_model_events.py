@@ -106,6 +106,8 @@ class AudioDelta(ModelEvent):
     item_id: str
     frame: Frame
     response_id: str | None = None
+    live: bool = False
+    """Whether it comes in real time and is to be heard at once: a live turn (`Channel.turn`) says it, and drops what is late."""
 
 
 @dataclass(frozen=True, slots=True)

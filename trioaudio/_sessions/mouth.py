@@ -47,7 +47,7 @@ class Mouth:
             self._count_late(delta.frame)
             return
         if turn is None or turn.ended:
-            turn = self._begin(delta.item_id)
+            turn = self._begin(delta.item_id, live=delta.live)
             if delta.response_id is not None:
                 self._response_of[delta.item_id] = delta.response_id
             if self._protected is not None and delta.response_id in (None, self._protected):
@@ -59,12 +59,12 @@ class Mouth:
         except trio.WouldBlock:
             pass  # past max_turn: the channel has counted and reported it
 
-    def _begin(self, item_id: str) -> Turn:
+    def _begin(self, item_id: str, *, live: bool) -> Turn:
         self._turns = {name: turn for name, turn in self._turns.items() if turn.interrupted or not _is_played(turn)}
         while len(self._turns) >= REMEMBERED:
             del self._turns[next(iter(self._turns))]
         self._response_of = {item: response for item, response in self._response_of.items() if item in self._turns}
-        turn = self._turns[item_id] = self._channel.turn(item_id, format=self._format)
+        turn = self._turns[item_id] = self._channel.turn(item_id, format=self._format, live=live)
         return turn
 
     def _count_late(self, frame: Frame) -> None:

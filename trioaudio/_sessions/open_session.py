@@ -15,6 +15,7 @@ from .._plugins import choose_model
 from .._virtual_time import time_is_virtual
 from ..abc import Model
 from .connection import Open
+from .full_duplex import taking_turns
 from .hold import Hold
 from .link import Link, open_link
 from .mender import Mender
@@ -75,7 +76,7 @@ async def open_session(
     """
     limits, timeouts = limits or Limits(), timeouts or Timeouts()
     call, agent = channel._call if call is None else call, agent or Agent()
-    opens = [_opener(each) for each in (model, *_each(fallback))]
+    opens = [taking_turns(_opener(each)) for each in (model, *_each(fallback))]
     hold = Hold(channel, agent.reconnect)
     await hold.load()
     with closing(channel._hearing.iterate(limits.start_audio)) as heard:

@@ -15,13 +15,14 @@ from dataclasses import dataclass
 
 from ._format import AudioFormat
 from ._frame import Frame
+from ._utterances import level
 
 AIM = 0.04
 """Seconds of standing delay that are left alone: the jitter of a good line."""
 WINDOW = 1.0
 """Seconds of audio over which the standing delay is watched."""
-QUIET = 32_768 * 10 ** (-50 / 20)
-"""Root mean square below which a piece counts as silence: -50 dBFS, well below any consonant."""
+QUIET = -50.0
+"""Level below which a piece counts as silence, in dBFS: well below any consonant."""
 
 
 @dataclass(eq=False, slots=True)
@@ -122,6 +123,5 @@ class LiveQueue:
 
     def _is_quiet(self, piece: _Piece) -> bool:
         if piece.quiet is None:
-            samples = piece.frame.pcm.astype("float32")
-            piece.quiet = bool((samples * samples).mean() < QUIET * QUIET)
+            piece.quiet = level(piece.frame) < QUIET
         return piece.quiet

@@ -14,6 +14,7 @@ import trio
 from .. import Agent, HistoryItem, ModelEvent, SessionError
 from ..abc import Capability, Model
 from ..audio import AudioFormat, Frame
+from ._live_scripted_model import LiveScriptedModel
 from ._scripted_model import ScriptedModel, ToolResult
 from ._stamps import STAMPED, Utterance, count_stamped
 
@@ -66,6 +67,8 @@ class Script:
         capabilities: what it can do beyond listening and speaking; all but ``resume`` unless told otherwise.
         starts_after: seconds until its session exists; ``inf`` for never.
         start_errors: why it does not start, one for each connection; None: it does.
+        live: it is full-duplex (`Model.live`): it sends 100 ms of sound or silence every 100 ms, but only as much as it was sent, and
+            knows no answers: those of the script are sound in its stream, with their words.
         resumes_while_open: whether a connection may be resumed that is still open; if not, such a one does not start.
     """
 
@@ -83,6 +86,7 @@ class Script:
         starts_after: float = 0.0,
         start_errors: Iterable[Exception | None] = (),
         resumes_while_open: bool = True,
+        live: bool = False,
     ) -> None:
         self._answers, self._transcripts = list(answers), list(transcripts)
         self._greets, self._responses, self._calls = greets, itertools.count(1), itertools.count(1)
@@ -94,6 +98,7 @@ class Script:
         self.capabilities: frozenset[Capability] = capabilities
         self.starts_after: float = starts_after
         self.resumes_while_open: bool = resumes_while_open
+        self.live: bool = live
         self._start_errors = list(start_errors)
         self.connections: list[ScriptedModel] = []
         """Every connection that was opened, the last one last."""
@@ -107,7 +112,7 @@ class Script:
     @asynccontextmanager
     async def _opened(self) -> AsyncGenerator[Model, None]:
         await trio.lowlevel.checkpoint()
-        connection = ScriptedModel(self, len(self.connections) + 1)
+        connection = (LiveScriptedModel if self.live else ScriptedModel)(self, len(self.connections) + 1)
         self.connections.append(connection)
         try:
             yield connection
