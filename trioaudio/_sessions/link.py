@@ -87,6 +87,8 @@ class Link(Model):
         self.changed: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
         self.block: Block = Block("the link to a model")
         self.patron: Patron | None = None
+        self.mend: Callable[[], Awaitable[None]] = trio.sleep_forever
+        """Makes another connection when there has to be one."""
         self.reconnects = self.rollovers = 0
         self._again, self._bound = again, limits.gap_audio
         self._audio = CallerAudio(limits.gap_audio)
@@ -102,18 +104,18 @@ class Link(Model):
 
     # ---- its life
 
-    async def live(self, mend: Callable[[], Awaitable[None]], task_status: trio.TaskStatus[None]) -> None:
+    async def _live(self, task_status: trio.TaskStatus[None]) -> None:
         """Keep the connections until `close`. Shielded until then: the session tells its model what it has to know to the last."""
         with self._shelter:
             async with trio.open_nursery() as self._nursery:
                 task_status.started()
-                self._nursery.start_soon(self._mend, mend)
+                self._nursery.start_soon(self._mend)
                 await self._closing.wait()
                 self._mending.cancel("the session has ended")
 
-    async def _mend(self, mend: Callable[[], Awaitable[None]]) -> None:
+    async def _mend(self) -> None:
         with self._mending:
-            await mend()
+            await self.mend()
 
     def close(self) -> None:
         """Let every connection close; a cancellation from outside reaches them from now on."""
@@ -516,12 +518,8 @@ def _with_note(first: Exception | None, error: Exception) -> Exception:
 
 
 @asynccontextmanager
-async def open_link(link: Link, mend: Callable[[], Awaitable[None]]) -> AsyncGenerator[Link, None]:
+async def open_link(link: Link) -> AsyncGenerator[Link, None]:
     """The link, its first connection open; whatever becomes of its connections, they have closed when the block has ended."""
-
-    async def live(task_status: trio.TaskStatus[None]) -> None:
-        await link.live(mend, task_status)
-
-    async with link.block.around(live, link.close):
+    async with link.block.around(link._live, link.close):
         await link.open()
         yield link

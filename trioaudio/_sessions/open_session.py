@@ -81,7 +81,8 @@ async def open_session(
     await hold.load()
     with closing(channel._hearing.iterate(limits.start_audio)) as heard:
         link = Link(opens, agent.reconnect, limits, timeouts, again=not isinstance(model, Model))
-        async with open_link(link, Mender(link, Random(0) if time_is_virtual() else Random()).run):
+        link.mend = Mender(link, Random(0) if time_is_virtual() else Random()).run
+        async with open_link(link):
             session = Session(channel, link, agent, limits, timeouts, call=call, dependencies=dependencies, heard=heard, hold=hold)
             for event, listener in (on or {}).items():
                 session.on(event, listener)
