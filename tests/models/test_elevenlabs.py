@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from functools import partial
 
@@ -303,6 +304,41 @@ class TestCalls:
         assert first.initiation["conversation_config_override"]["agent"]["first_message"] == "Good morning."
         assert second.initiation["conversation_config_override"]["agent"]["first_message"] == ""
         assert second.context[0].splitlines()[1:4] == ["You: Good morning.", "The caller: Count.", "You: one two..."]
+
+    @pytest.mark.parametrize(
+        "at",
+        [
+            "conversation_initiation_metadata",
+            *("ping#2", "agent_response", "audio", "audio#3", "client_tool_call", "interruption", "agent_response_correction"),
+            *("tentative_user_transcript", "user_transcript"),
+        ],
+    )
+    async def test_wherever_the_connection_breaks_the_call_goes_on_and_no_result_is_told_twice(self, at: str) -> None:
+        def answer(question: ElevenLabsQuestion) -> ElevenLabsReply:
+            if question.words == "Look it up.":
+                return ElevenLabsReply(calls=(ElevenLabsCall("look_up"),))
+            return long_reply(question)
+
+        async def look_up() -> str:
+            await trio.sleep(0.5)
+            return "found"
+
+        broken, sound = emulated(answer, faults=(OpenAIFault(f"event:{at}", "break"),)), emulated(answer)
+        emulators = itertools.chain([broken], itertools.repeat(sound))
+        caller = ScriptedFarEnd(format=PCM16_24K)
+        agent = Agent(greeting="Good morning.", tools=[look_up])
+        async with open_call(lambda: next(emulators).model(), agent, caller=caller) as (_, session):
+            await session.send_message("Look it up.")
+            await trio.sleep(4.0)
+            caller.speak(speech())
+            await trio.sleep(12.0)
+            await session.send_message("Still there?")
+            await trio.sleep(25.0)
+            assert session.transcript[-1].text.startswith("one two")
+        assert len(broken.sessions) == len(sound.sessions) == 1
+        told = [result for server in (*broken.sessions, *sound.sessions) for result in server.results]
+        assert len(told) == len(set(told)) <= 2
+        assert [server.errors for server in (*broken.sessions, *sound.sessions)] == [[], []]
 
     async def test_what_went_before_is_told_in_words_and_not_answered(self) -> None:
         emulator = emulated(first_message="")

@@ -14,6 +14,8 @@ from trioaudio import (
     OptionError,
     ResponseDone,
     Secret,
+    SessionCreated,
+    SessionExpiring,
     ToolReturned,
     TurnDetection,
     TurnInterrupted,
@@ -113,6 +115,11 @@ class TestCalls:
             assert [type(event).__name__ async for event in events] == ["ResponseDone", "ToolReturned", "ResponseDone"]
         assert session.transcript[-1].text == "It is warm in Rome."
         assert emulator.sessions[-1].errors == []
+
+    async def test_a_session_is_known_to_last_an_hour(self) -> None:
+        async with emulated().model() as model:
+            await model.start(Agent(), PCM16_24K, PCM16_24K)
+            assert [type(await model.receive()) for _ in range(2)] == [SessionCreated, SessionExpiring]
 
     async def test_turns_are_taken_by_hand(self) -> None:
         emulator = emulated()

@@ -15,6 +15,7 @@ import trio
 
 from .._errors import OptionError
 from .._limits import Limits
+from .._model_events import SessionExpiring
 from .._secret import Secret
 from ..abc import Capability, Model, Option, WebSocket, model_plugin, open_socket, require_private
 from ..audio import AudioFormat
@@ -24,6 +25,8 @@ from ._openai_connection import OpenAIModel
 
 KEY = "XAI_API_KEY"
 URL = "wss://api.x.ai/v1"
+LONGEST_SESSION = 3_600.0
+"""How long a session lasts, in seconds; the server does not say it."""
 LONGEST_MESSAGE = 16 * 2**20
 """Characters of a message that comes in; the server may send items with all their audio."""
 
@@ -127,6 +130,14 @@ class XaiModel(OpenAIModel):
     def __init__(self, websocket: WebSocket, wire: XaiWire) -> None:
         super().__init__(websocket, wire)
         self.wire: XaiWire = wire
+        self._told_end = False
+
+    def _note_expiry(self) -> None:
+        """Say when the session ends, once it exists."""
+        super()._note_expiry()
+        if not self._told_end and self.wire.phase == "created":
+            self._told_end = True
+            self._events.append(SessionExpiring(LONGEST_SESSION))
 
     async def say(self, text: str) -> None:
         """As `Model.say`."""
