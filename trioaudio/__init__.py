@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from ._logs import LogSettings as LogSettings
     from ._logs import current_call_id as current_call_id
     from ._logs import mask_number as mask_number
+    from ._model_events import AsideDone as AsideDone
     from ._model_events import AudioDelta as AudioDelta
     from ._model_events import AudioDone as AudioDone
     from ._model_events import InputCleared as InputCleared
@@ -177,7 +178,7 @@ else:  # hidden from type checkers, which would otherwise believe in any name
         "._log_lines": "JsonLines TextLines configure_logging",
         "._logs": "CallFilter LogSettings current_call_id mask_number",
         "._model_events": (
-            "AudioDelta AudioDone InputCommitted InputSpeechStarted InputSpeechStopped InputTranscript "
+            "AsideDone AudioDelta AudioDone InputCommitted InputSpeechStarted InputSpeechStopped InputTranscript "
             "InputTranscriptDelta ItemTruncated ModelEvent OutputTranscript OutputTranscriptDelta ResponseCreated "
             "RateLimit RateLimitsUpdated ResponseDone ResponseInterrupted SessionCreated SessionError SessionExpiring "
             "TextDelta TextDone ToolCall ToolCancelled ToolDelta ToolStart Usage "

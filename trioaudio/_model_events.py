@@ -216,13 +216,22 @@ class ResponseInterrupted(ModelEvent):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What an answer cost, in tokens as the provider counts them; of the input so many were cached, or were audio, and so on."""
+    """What answers cost, in tokens as the provider counts them; ``usage + usage`` is both.
+
+    Of the input tokens so many were of audio, of images, and the rest of text; so many were cached, of which some were of audio.
+    Of the output tokens so many were of audio.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
     input_audio_tokens: int = 0
     output_audio_tokens: int = 0
+    input_image_tokens: int = 0
+    cached_audio_tokens: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +241,14 @@ class ResponseDone(ModelEvent):
     name: ClassVar[str] = "response.done"
     response_id: str
     status: Literal["completed", "interrupted", "cancelled", "failed", "incomplete"] = "completed"
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AsideDone(ModelEvent):
+    """An answer aside is complete, or failed; ``usage`` is what it cost, if the provider says it. Its text is for who asked."""
+
+    name: ClassVar[str] = "aside.done"
     usage: Usage | None = None
 
 
@@ -300,7 +317,7 @@ MODEL_EVENTS: dict[str, type[ModelEvent]] = {
         SessionCreated, SessionUpdated, SessionError, SessionExpiring, InputCommitted, InputCleared, InputSpeechStarted,
         InputSpeechStopped, ResponseCreated, AudioDelta, AudioDone, TextDelta, TextDone, InputTranscriptDelta, InputTranscript,
         OutputTranscriptDelta, OutputTranscript, ItemCreated, ItemDeleted, ItemTruncated, ResponseInterrupted, ResponseDone,
-        ToolStart, ToolDelta, ToolCall, ToolCancelled, RateLimitsUpdated,
+        AsideDone, ToolStart, ToolDelta, ToolCall, ToolCancelled, RateLimitsUpdated,
     )
 }  # fmt: skip
 """Every event name of the vocabulary and its class."""

@@ -12,6 +12,7 @@ from wire import openai_says as says
 
 from trioaudio import (
     Agent,
+    AsideDone,
     Called,
     InputCleared,
     ItemCreated,
@@ -26,6 +27,7 @@ from trioaudio import (
     SessionExpiring,
     TextDelta,
     TurnPlayed,
+    Usage,
 )
 from trioaudio.abc import Model
 from trioaudio.audio import PCM16_24K, Frame
@@ -82,6 +84,17 @@ async def test_many_asides_at_once_each_get_their_own_answer() -> None:
             for number in range(10):
                 nursery.start_soon(ask, f"Sum {number}")
     assert got == {f"Sum {number}": f"summary: Sum {number}" for number in range(10)}
+
+
+async def test_what_answers_cost_is_summed_up_asides_included() -> None:
+    async with open_call(OpenAIEmulator(answer).model) as (_, session):
+        with session.subscribe(ResponseDone, AsideDone) as events:
+            await session.respond()
+            await session.aside("Sum up the call.")
+            await session.wait_spoken()
+            costs = [(await anext(aiter(events))).usage for _ in range(2)]
+    assert session.usage == sum((usage for usage in costs if usage), Usage())
+    assert session.usage.output_tokens > 0
 
 
 async def test_an_aside_that_fails_is_an_error_with_the_servers_code() -> None:

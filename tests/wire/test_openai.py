@@ -451,6 +451,21 @@ READ: list[tuple[str, list[ModelEvent]]] = [
         [ResponseDone("resp_1", usage=Usage(input_tokens=7, output_tokens=5, cached_tokens=2))],
     ),
     (
+        says.response_done(
+            usage={
+                "input_tokens": 9,
+                "input_token_details": {
+                    "audio_tokens": 4,
+                    "image_tokens": 3,
+                    "cached_tokens": 2,
+                    "cached_tokens_details": {"audio_tokens": 1},
+                },
+                "output_token_details": {"audio_tokens": 6},
+            }
+        ),
+        [ResponseDone("resp_1", usage=Usage(9, 0, 2, 4, 6, 3, 1))],
+    ),
+    (
         says.event("rate_limits.updated", rate_limits=[{"name": "tokens", "limit": 9, "remaining": 8, "reset_seconds": 0.5}]),
         [RateLimitsUpdated((RateLimit("tokens", 9, 8, 0.5),))],
     ),

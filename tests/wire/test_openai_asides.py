@@ -8,7 +8,7 @@ import pytest
 from wire import openai_says as says
 from wire.openai_says import kinds, ready, sent
 
-from trioaudio import LocalProtocolError, ModelEvent, ResponseCreated
+from trioaudio import AsideDone, LocalProtocolError, ModelEvent, ResponseCreated, Usage
 from trioaudio.wire.openai import AsideEnd, OpenAIWire
 
 
@@ -47,8 +47,8 @@ def test_it_is_asked_for_in_text_outside_the_conversation() -> None:
 def test_it_comes_whole_and_the_conversation_hears_nothing_of_it() -> None:
     wire = ready()
     key, create = asked(wire)
-    done = says.response_done("resp_a")
-    assert heard(wire, created(create), delta("All "), delta("is well."), done) == []
+    done = says.response_done("resp_a", usage={"input_tokens": 7, "output_tokens": 3})
+    assert heard(wire, created(create), delta("All "), delta("is well."), done) == [AsideDone(Usage(input_tokens=7, output_tokens=3))]
     assert wire.asides_ended == [AsideEnd(key, "All is well.")]
 
 
@@ -57,7 +57,7 @@ def test_it_may_be_made_beside_an_answer_and_touches_no_gate() -> None:
     [main] = sent(wire.respond("x"))
     key, create = asked(wire)
     events = heard(wire, created(create), says.response_created("resp_1", main), delta("yes"), says.response_done("resp_a"))
-    assert events == [ResponseCreated("resp_1", requested=True)]
+    assert events == [ResponseCreated("resp_1", requested=True), AsideDone()]
     assert wire.responding
     assert wire.asides_ended == [AsideEnd(key, "yes")]
     assert wire.receive_untrusted(says.audio()) != []
@@ -82,7 +82,7 @@ def test_words_that_come_only_at_the_end_are_taken_then() -> None:
 def test_one_that_fails_says_why(fields: dict[str, Any], code: str) -> None:
     wire = ready()
     _, create = asked(wire)
-    assert heard(wire, created(create), says.event("response.done", response={"id": "resp_a", **fields})) == []
+    assert heard(wire, created(create), says.event("response.done", response={"id": "resp_a", **fields})) == [AsideDone()]
     [end] = wire.asides_ended
     assert end.error is not None
     assert end.error.code == code
@@ -101,7 +101,7 @@ def test_one_that_nobody_waits_for_any_more_goes_nowhere() -> None:
     wire = ready()
     key, create = asked(wire)
     wire.forget_aside(key)
-    assert heard(wire, created(create), delta("never"), says.response_done("resp_a")) == []
+    assert heard(wire, created(create), delta("never"), says.response_done("resp_a")) == [AsideDone()]
     assert wire.asides_ended == []
     assert not wire.responding
 

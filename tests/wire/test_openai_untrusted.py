@@ -37,7 +37,12 @@ KINDS = [
     "response.output_audio_transcript.done",
     "response.output_text.delta",
     "response.output_text.done",
+    "response.function_call_arguments.delta",
     "response.function_call_arguments.done",
+    "conversation.item.created",
+    "conversation.item.deleted",
+    "input_audio_buffer.cleared",
+    "input_audio_buffer.timeout_triggered",
     "response.audio.delta",
     "rate_limits.updated",
     "something.else",
@@ -45,7 +50,8 @@ KINDS = [
 FIELDS = [
     "session", "error", "response", "item", "item_id", "response_id", "delta", "transcript", "text", "content_index", "audio_start_ms",
     "audio_end_ms", "id", "status", "status_details", "reason", "output", "audio", "format", "input", "type", "rate", "code", "message",
-    "event_id", "param", "input_audio_format", "expires_at", "rate_limits", "usage", "name", "call_id", "arguments",
+    "event_id", "param", "input_audio_format", "expires_at", "rate_limits", "usage", "name", "call_id", "arguments", "metadata",
+    "trioaudio", "conversation_id", "content", "role", "cached_tokens_details",
 ]  # fmt: skip
 scalars = (
     st.none()
@@ -54,7 +60,22 @@ scalars = (
     | st.integers(10**30, 10**60)
     | st.floats()
     | st.text(max_size=20)
-    | st.sampled_from(["AAAA", "AAA=", "resp_1", "item_1", "cancelled", "failed", "turn_detected", "audio/pcm", "\ud800", "=" * 8])
+    | st.sampled_from(
+        [
+            "AAAA",
+            "AAA=",
+            "resp_1",
+            "item_1",
+            "cancelled",
+            "failed",
+            "turn_detected",
+            "audio/pcm",
+            "\ud800",
+            "=" * 8,
+            "trioaudio_3",
+            "function_call",
+        ]
+    )
 )
 values = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=4), max_leaves=8
@@ -82,12 +103,15 @@ def test_garbage_is_a_protocol_error(garbage: str | bytes) -> None:
 @given(st.lists(messages, max_size=6), st.booleans())
 def test_messages_of_any_shape_mean_something_or_break_the_protocol(strange: list[dict[str, Any]], is_ready: bool) -> None:
     wire = ready() if is_ready else OpenAIWire()
+    key, _ = wire.aside("x")
     for message in strange:
         for event in received(wire, json.dumps(message)) or ():
             repr(event).encode()  # no half of a surrogate pair has got through
         wire.owed()
         wire.cancel()
         wire.truncate("item_1", 100)
+    wire.refused_by(4000, json.dumps(strange))
+    wire.forget_aside(key)
 
 
 @pytest.mark.parametrize(
@@ -119,6 +143,14 @@ def test_messages_of_any_shape_mean_something_or_break_the_protocol(strange: lis
         '{"type":"response.output_audio.delta","item_id":"a","delta":"AAAA","content_index":9999999}',
         '{"type":"response.output_audio.delta","item_id":"a","delta":"AAAA","content_index":true}',
         '{"type":"response.done","response":{"output":[7]}}',
+        '{"type":"response.created","response":{"id":"r","metadata":' + "[" * 100_000 + "]" * 100_000 + "}}",
+        '{"type":"response.created","response":{"id":"r","metadata":7}}',
+        '{"type":"response.created","response":{"id":"r","metadata":{"trioaudio":7}}}',
+        '{"type":"conversation.item.added","item":{"id":"i","type":7}}',
+        '{"type":"conversation.item.deleted","item_id":7}',
+        '{"type":"response.output_item.added","item":{"type":"function_call","call_id":"c","name":7}}',
+        '{"type":"response.function_call_arguments.delta","call_id":"c","delta":7}',
+        '{"type":"response.done","response":{"usage":{"input_token_details":{"cached_tokens_details":{"audio_tokens":-1}}}}}',
         '{"type":"response.done","response":[]}',
         '{"type":"conversation.item.truncated","item_id":"a","audio_end_ms":"12"}',
     ],
@@ -146,6 +178,14 @@ def test_a_server_that_invents_names_for_ever_fills_no_memory() -> None:
             wire.receive_untrusted(says.audio(240, name, name))
             wire.receive_untrusted(says.event("response.output_audio_transcript.delta", item_id=name, delta="x" * 100))
             wire.receive_untrusted(says.speech_stopped(name))
+            call = {"id": name, "type": "function_call", "call_id": name, "name": "x" * 200}
+            wire.receive_untrusted(says.event("response.output_item.added", response_id=name, item=call))
+            wire.receive_untrusted(says.event("conversation.item.added", item={"id": f"i{name}", "type": "x" * 1_000}))
+            key, _ = wire.aside("x")
+            aside = {"id": f"a{name}", "metadata": {"trioaudio": key}}
+            wire.receive_untrusted(says.event("response.created", response=aside))
+            wire.receive_untrusted(says.event("response.output_text.delta", response_id=f"a{name}", delta="x" * 1_000))
+            wire.forget_aside(key)
             wire.cancel()
 
     invent(0)

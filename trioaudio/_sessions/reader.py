@@ -9,6 +9,7 @@ import trio
 
 from .._events import SpeechStarted, SpeechStopped
 from .._model_events import (
+    AsideDone,
     AudioDelta,
     AudioDone,
     InputCommitted,
@@ -22,6 +23,7 @@ from .._model_events import (
     ResponseInterrupted,
     ToolCall,
     ToolCancelled,
+    Usage,
 )
 from .session_end import SessionEnd
 
@@ -70,6 +72,8 @@ class Reader:
                 self._toolbox.take_back(call_id)
             case ResponseInterrupted() | ResponseDone():
                 self._response_over(event)
+            case AsideDone(usage=Usage() as usage):
+                self._session.usage += usage
             case InputTranscript(item_id=item_id, text=text):
                 if any(map(str.isalnum, text)):
                     self._referee.tell(self._referee.policy.evidence)
@@ -90,6 +94,8 @@ class Reader:
         self._toolbox.answer_begun(event.response_id)
 
     def _response_over(self, event: ResponseInterrupted | ResponseDone) -> None:
+        if isinstance(event, ResponseDone) and event.usage is not None:
+            self._session.usage += event.usage
         cancelled = isinstance(event, ResponseInterrupted) or event.status in ("cancelled", "interrupted")
         current = self._answers.current
         if event.response_id is None or event.response_id == current:

@@ -32,6 +32,7 @@ from .._events import (
 from .._history import HistoryItem
 from .._inbox import InboundAudio
 from .._limits import Limits, Timeouts
+from .._model_events import Usage
 from .._outbound.settlement import Interruption
 from .._virtual_time import time_is_virtual
 from ..audio import AudioFormat, Frame
@@ -104,6 +105,8 @@ class Session(Emitter):
         self._asides: set[trio.CancelScope] = set()
         self.transcript: list[TranscriptLine] = []
         """What was said so far, both sides, in the order in which the words became known."""
+        self.usage: Usage = Usage()
+        """What the model's answers have cost so far, as far as the provider says it: that of all its connections."""
 
     @property
     def late_audio_ms(self) -> float:

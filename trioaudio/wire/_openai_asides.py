@@ -62,16 +62,21 @@ class AsideReader:
         """Whether there has never been one."""
         return not (self._open or self._responses or self._forgotten)
 
-    def takes(self, kind: str, message: Message) -> tuple[bool, AsideEnd | None]:
-        """Whether a message is about an aside, and the end of it, if it is that."""
+    def is_about(self, kind: str, message: Message) -> bool:
+        """Whether a message is about an aside; to be asked of each, in order."""
         if kind == "response.created":
-            return self._begins(part(message, "response")), None
+            return self._begins(part(message, "response"))
+        response_id = name_or_none(part(message, "response"), "id") if kind == "response.done" else name_or_none(message, "response_id")
+        return (response_id or "") in self._responses
+
+    def read(self, kind: str, message: Message) -> list[AsideEnd]:
+        """Read a message that is about one; how it ended, if it has."""
         if kind == "response.done":
             return self._ends(part(message, "response"))
         key = self._responses.get(name_or_none(message, "response_id") or "")
         if key in self._open and kind in _TEXT:
             self._open[key] = (self._open[key] + text(message, "delta", ""))[:MAX_TEXT]
-        return key is not None, None
+        return []
 
     def refused(self, error: WireError) -> AsideEnd | None:
         """The server reports an error; the end of the aside that it is about, if it is about one."""
@@ -98,14 +103,13 @@ class AsideReader:
             return None
         return next((key for key in self._open if key not in self._responses.values()), None)
 
-    def _ends(self, response: Message) -> tuple[bool, AsideEnd | None]:
-        key = self._responses.get(name_or_none(response, "id") or "")
-        if key is None or key not in self._open:
-            return key is not None, None
+    def _ends(self, response: Message) -> list[AsideEnd]:
+        key = self._responses[name_or_none(response, "id") or ""]
+        if key not in self._open:
+            return []
         said = self._open.pop(key) or _words(response)
-        if text(response, "status", "completed") == "completed":
-            return True, AsideEnd(key, said)
-        return True, AsideEnd(key, said, _why(response))
+        failed = None if text(response, "status", "completed") == "completed" else _why(response)
+        return [AsideEnd(key, said, failed)]
 
 
 def _words(response: Message) -> str:

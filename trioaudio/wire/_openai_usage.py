@@ -25,6 +25,8 @@ def usage_untrusted(response: Message) -> Usage | None:
         cached_tokens=count(heard, "cached_tokens", MAX_TOKENS),
         input_audio_tokens=count(heard, "audio_tokens", MAX_TOKENS),
         output_audio_tokens=count(said, "audio_tokens", MAX_TOKENS),
+        input_image_tokens=count(heard, "image_tokens", MAX_TOKENS),
+        cached_audio_tokens=count(part(heard, "cached_tokens_details"), "audio_tokens", MAX_TOKENS),
     )
 
 

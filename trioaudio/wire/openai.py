@@ -21,9 +21,9 @@ from dataclasses import dataclass
 
 from .._agent import Agent
 from .._history import HistoryItem
-from .._model_events import ModelEvent, RateLimitsUpdated, ResponseCreated, ResponseDone, SessionError
+from .._model_events import AsideDone, ModelEvent, RateLimitsUpdated, ResponseCreated, ResponseDone, SessionError
 from ..audio import AudioFormat, Frame
-from ._json import Message, object_untrusted, text, written
+from ._json import Message, object_untrusted, part, text, written
 from ._openai_answer import ANSWERS, AnswerReader
 from ._openai_asides import AsideEnd as AsideEnd
 from ._openai_asides import AsideReader
@@ -38,7 +38,7 @@ from ._openai_life import LIFE, SessionLife
 from ._openai_life import Phase as Phase
 from ._openai_names import UNUSED_EVENTS
 from ._openai_session import SessionOptions as SessionOptions
-from ._openai_usage import limits_untrusted
+from ._openai_usage import limits_untrusted, usage_untrusted
 from ._openai_writer import Writer
 
 
@@ -252,8 +252,8 @@ class OpenAIWire:
         if message is None:
             return []
         kind = self.dialect.event_name(text(message, "type"))
-        if not self._asides.idle and self._is_aside(kind, message):
-            return []
+        if not self._asides.idle and self._asides.is_about(kind, message):
+            return self._of_aside(kind, message)
         if kind in ANSWERS:
             return ANSWERS[kind](self._answer, message)
         if kind in INPUTS:
@@ -267,10 +267,9 @@ class OpenAIWire:
         self._unknown += kind not in UNUSED_EVENTS
         return []
 
-    def _is_aside(self, kind: str, message: Message) -> bool:
-        is_one, end = self._asides.takes(kind, message)
-        self.asides_ended.extend([end] if end else [])
-        return is_one
+    def _of_aside(self, kind: str, message: Message) -> list[ModelEvent]:
+        self.asides_ended.extend(self._asides.read(kind, message))
+        return [AsideDone(usage_untrusted(part(message, "response")))] if kind == "response.done" else []
 
     def _error(self, message: Message) -> list[ModelEvent]:
         error = error_untrusted(message)
