@@ -86,3 +86,30 @@ def test_the_model_is_told_what_the_caller_truly_heard(
     assert abs(heard[: rate // 1]).max() > 1000, "the greeting was not heard"
     assert abs(heard[at - rate // 10 : at]).max() > 100, "the answer was not heard"
     assert not heard[at + 1 : at + rate // 10].any(), "the interrupted answer went on"
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("call", "--to", "voice.example.com"), "--to 'voice.example.com' is no URL"),
+        (("call", "--to", "ws://127.0.0.1:1/", "--digits", "12x"), "'x' is no key"),
+        (("call", "--to", "ws://127.0.0.1:1/", "--connect", "nowhere"), "is no HOST:PORT"),
+        (("call", "--to", "ws://127.0.0.1:1/", "--calls", 0), "--calls is 1 to"),
+        (("call", "--to", "ws://127.0.0.1:1/", "--parameter", "x"), "write NAME=VALUE"),
+        (("call", "--to", "ws://127.0.0.1:1/", "--play", "none.wav"), "none.wav"),
+        (("dial", "wire", "--from", "+1", "--to", "+1", "--dial-allow", "+1"), "the carrier is twilio"),
+        (("dial", "twilio", "--from", "+1", "--to", "+1", "--dial-allow", "1"), "such as +49"),
+        (("dial", "twilio", "--from", "+1", "--to", "+1", "--dial-allow", "+1"), "--model SPEC"),
+        (("dial", "twilio", "--from", "+1", "--to", "+1", "--dial-allow", "+1", "--model", "parrot"), "--public-url"),
+    ],
+)
+def test_what_cannot_be_called_is_refused_in_one_line(trioaudio: Command, words: tuple[object, ...], complaint: str) -> None:
+    assert complaint in trioaudio(*words).complaint
+
+
+def test_a_call_that_nobody_takes_is_a_failure(trioaudio: Command, folder: Path) -> None:
+    outcome = trioaudio("call", "--to", "http://127.0.0.1:9/twilio/voice", "--json", "report.json")
+    assert outcome.code == 1
+    assert "1 failed" in outcome.out
+    (report,) = json.loads((folder / "report.json").read_text(encoding="utf-8"))["calls"]
+    assert report["outcome"] == "failed"

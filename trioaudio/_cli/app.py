@@ -10,13 +10,13 @@ from importlib.metadata import version
 import trio
 
 from .._errors import TrioAudioError
-from .commands import call, config, demo, doctor, emulate, new, plugins, run, serve
+from .commands import call, config, demo, dial, doctor, emulate, new, plugins, run, serve
 from .parser import USER_ERROR, Command, Parser, parsed
 from .screen import complain, fall_silent
 
 DONE, BROKEN = 0, 1
 """Exit codes: done; the world broke it. The third is `USER_ERROR`."""
-COMMANDS = (demo, run, serve, call, emulate, plugins, config, doctor, new)
+COMMANDS = (demo, run, serve, dial, call, emulate, plugins, config, doctor, new)
 """In the order in which the help lists them."""
 
 

@@ -42,6 +42,7 @@ from ._fake_asterisk import FakeAsterisk as FakeAsterisk
 from ._fake_audiosocket import FakeAudioSocket as FakeAudioSocket
 from ._fake_media import FakeMedia as FakeMedia
 from ._fake_twilio import FakeOutcome as FakeOutcome
+from ._fake_twilio import FakePickUp as FakePickUp
 from ._fake_twilio import FakeTwilio as FakeTwilio
 from ._fake_twilio import FakeTwilioCall as FakeTwilioCall
 from ._far_end import ScriptedFarEnd as ScriptedFarEnd

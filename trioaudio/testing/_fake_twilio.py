@@ -5,15 +5,19 @@
 
 from __future__ import annotations
 
+import json
 import secrets
-from collections.abc import AsyncGenerator, Mapping
+from base64 import b64encode
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Literal, TypeAlias
 from xml.etree import ElementTree
 
 import trio
 
-from .. import Secret
+from .. import Secret, open_front_door
+from ..abc import Request, Response
 from ..wire.twilio_carrier import TwilioCarrier
 from ..wire.twilio_signature import signature
 from ._carrier_line import CarrierLine
@@ -24,6 +28,9 @@ from ._network import Network, through_network
 
 FakeOutcome: TypeAlias = Literal["ringing", "connected", "rejected", "redirected", "transferred", "ended", "failed"]
 """What has become of a call, as its caller sees it."""
+
+FakePickUp: TypeAlias = Literal["human", "machine_start", "machine_end_beep", "fax", "busy", "no-answer"]
+"""Who picks up where the app dials, if anybody does."""
 
 MOST_DOCUMENTS = 20
 
@@ -55,8 +62,13 @@ class FakeTwilioCall:
         """The keys that were pressed for the caller to hear."""
         self._twilio, self._web, self._url = twilio, web, url
         self._form = {"CallSid": self.sid, "AccountSid": twilio.account, "From": caller, "To": called, "Direction": "inbound"}
+        self.asked: dict[str, str] = {}
+        """What it was dialled with, if the app did that."""
         self._network, self._parameters = network, dict(parameters or {})
+        self.changes: list[dict[str, str]] = []
+        """What the app asked for through the REST interface."""
         self._hung_up = False
+        self._document_next: str | None = None
         self._changed = trio.lowlevel.ParkingLot()
         self._life = trio.CancelScope()
 
@@ -108,13 +120,16 @@ class FakeTwilioCall:
         except trio.BrokenResourceError as exc:
             self._become("failed", str(exc))
         with trio.move_on_after(5, shield=True):
-            await self._tell_status()
+            await self._tell_status("completed")
         if self.outcome in ("ringing", "connected"):
             self._become("ended")
 
     async def _obey(self, url: str) -> None:
         for _ in range(MOST_DOCUMENTS):
             next_url = await self._do(_parsed(await self._document(url)))
+            if self._document_next is not None:
+                document, self._document_next = self._document_next, None
+                next_url = await self._do(_parsed(document))
             if next_url is None or self._hung_up:
                 return
             url = next_url
@@ -151,6 +166,8 @@ class FakeTwilioCall:
                     self.digits += digits
                 case "Connect":
                     await self._connect(verb)
+                    if self._document_next is not None:
+                        return None
         return None
 
     async def _connect(self, verb: ElementTree.Element) -> None:
@@ -176,13 +193,37 @@ class FakeTwilioCall:
             self._become("connected")
             await line.run()
 
-    async def _tell_status(self) -> None:
+    async def _tell_status(self, status: str, **more: str) -> None:
         """Every call ends with a status callback, where one is configured."""
-        if self._twilio.status_url is not None:
+        url = self.asked.get("StatusCallback", self._twilio.status_url)
+        if url is not None:
             try:
-                await self._post(self._twilio.status_url, {**self._form, "CallStatus": "completed"})
+                await self._post(url, {**self._form, "CallStatus": status, **more})
             except trio.BrokenResourceError:
                 await trio.lowlevel.checkpoint()
+
+    async def ring(self, picked_up: FakePickUp) -> None:
+        """As the app dialled it. Checkpoint: yes."""
+        if picked_up in ("busy", "no-answer"):
+            self._become("failed", picked_up)
+            await self._tell_status(picked_up)
+            return
+        async with trio.open_nursery() as nursery:
+            if "MachineDetection" in self.asked:
+                nursery.start_soon(partial(self._tell_status, "in-progress", AnsweredBy=picked_up))
+            await self.run()
+
+    def change(self, form: Mapping[str, str]) -> bool:
+        """Do as the app says through the REST interface; whether the call was going on."""
+        if self.outcome not in ("ringing", "connected"):
+            return False
+        self.changes.append(dict(form))
+        if form.get("Status") == "completed":
+            self.hang_up()
+        elif self.lines:
+            self._document_next = form.get("Twiml", "")
+            self.line.hang_up()
+        return True
 
     def _become(self, outcome: FakeOutcome, reason: str = "") -> None:
         self.outcome, self.reason = outcome, reason
@@ -218,10 +259,64 @@ class FakeTwilio:
         self.auth_token: Secret = Secret(token)
         self.account: str = account or f"AC{secrets.token_hex(16)}"
         self.status_url: str | None = status_url
+        self.dialled: list[FakeTwilioCall] = []
+        """The calls that the app has dialled."""
 
     def sign(self, url: str, form: Mapping[str, str]) -> str:
         """The signature of a request."""
         return signature(url, list(form.items()), self.auth_token.reveal())
+
+    @asynccontextmanager
+    async def open_rest(
+        self, web: CarrierWeb | MemoryFrontDoor, picks_up: FakePickUp = "human", *, failures: Sequence[int] = ()
+    ) -> AsyncGenerator[str, None]:
+        """Its REST interface, on a port of this machine; the base URL. Checkpoint: yes.
+
+        Args:
+            web: the way to the server whose webhook is asked when somebody picks up.
+            picks_up: who does.
+            failures: statuses that the first requests are answered with, though what they ask for is done if it is 503.
+        """
+        left, way = list(failures), MemoryWeb(web) if isinstance(web, MemoryFrontDoor) else web
+        expected = "Basic " + b64encode(f"{self.account}:{self.auth_token.reveal()}".encode()).decode()
+        async with open_company() as nursery, open_front_door(port=0) as door:
+
+            def refused(request: Request) -> Response | None:
+                if request.headers.get("authorization") != expected:
+                    return Response('{"code": 20003, "message": "Authenticate"}', 401)
+                if left and left[0] != 503:
+                    return Response('{"code": 20429}', left.pop(0))
+                return None
+
+            async def dialled(request: Request) -> Response:
+                await trio.lowlevel.checkpoint()
+                if (response := refused(request)) is not None:
+                    return response
+                asked = dict(request.form())
+                call = FakeTwilioCall(self, way, asked["Url"], asked["From"], asked["To"])
+                call.asked = asked
+                call._form["Direction"] = "outbound-api"
+                self.dialled.append(call)
+                nursery.start_soon(call.ring, picks_up)
+                return Response("", left.pop(0)) if left else Response(json.dumps({"sid": call.sid, "status": "queued"}), 201)
+
+            async def changed(request: Request) -> Response:
+                await trio.lowlevel.checkpoint()
+                if (response := refused(request)) is not None:
+                    return response
+                sid = request.values["call"].removesuffix(".json")
+                call = next((each for each in self.dialled if each.sid == sid), None)
+                if call is None:
+                    return Response('{"code": 20404, "message": "not found"}', 404)
+                going_on = call.change(request.form())
+                return Response("{}") if going_on else Response('{"code": 21220, "message": "Call is not in-progress"}', 400)
+
+            base = f"/2010-04-01/Accounts/{self.account}"
+            with (
+                door.route("POST", f"{base}/Calls.json", dialled, auth="token"),
+                door.route("POST", f"{base}/Calls/{{call}}", changed, auth="token"),
+            ):
+                yield f"http://127.0.0.1:{door.addresses[0][1]}"
 
     @asynccontextmanager
     async def dial(

@@ -48,7 +48,7 @@ def add(commands: Commands) -> None:
     serve.add_argument("--record", type=Path, metavar="FOLDER", help="a recording and a summary of each call, in FOLDER/DATE")
     drain = "how long calls may go on once it goes away (default: timeouts.drain, 30)"
     serve.add_argument("--drain-timeout", type=seconds, metavar="SECONDS", help=drain)
-    _add_door(serve)
+    add_door(serve)
     add_config(serve)
     add_insecure(serve)
     add_logs(serve)
@@ -56,7 +56,8 @@ def add(commands: Commands) -> None:
     finish_command(serve, serve_calls)
 
 
-def _add_door(serve: Parser) -> None:
+def add_door(serve: Parser) -> None:
+    """The options of the front door."""
     door = serve.add_argument_group("the front door", "one HTTP and websocket server for all listeners that want one")
     door.add_argument("--host", help="where to listen; 0.0.0.0 is everywhere" + default("this machine only"))
     door.add_argument("--port", type=port, metavar="N", help="0 is any that is free" + default(8080))
