@@ -48,8 +48,7 @@ async def dialling(picks_up: FakePickUp = "human", failures: tuple[int, ...] = (
         open_server(listener, handle),
     ):
         dialler = Dialler(fake, listener, account)
-        with trio.fail_after(20):
-            yield dialler
+        yield dialler
 
 
 async def test_a_number_is_dialled_and_whoever_picks_up_is_a_call() -> None:

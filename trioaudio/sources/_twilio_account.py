@@ -68,7 +68,7 @@ async def open_account(
         base_url: of a region, such as https://api.dublin.ie1.twilio.com, with that region's credentials.
 
     Raises:
-        MissingExtraError, OptionError, InsecureConnectionError: as for `open_rest`.
+        MissingExtraError, OptionError, InsecureConnectionError: the URL cannot be used, or the extra is missing.
     """
     async with open_rest(base_url, headers={"Authorization": basic(key or sid, secret)}) as rest:
         yield TwilioAccount(rest, sid)
