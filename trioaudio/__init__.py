@@ -106,6 +106,7 @@ if TYPE_CHECKING:
     from ._model_events import SessionError as SessionError
     from ._model_events import SessionExpiring as SessionExpiring
     from ._model_events import SessionUpdated as SessionUpdated
+    from ._model_events import SessionUsage as SessionUsage
     from ._model_events import TextDelta as TextDelta
     from ._model_events import TextDone as TextDone
     from ._model_events import ToolCall as ToolCall
@@ -180,7 +181,7 @@ else:  # hidden from type checkers, which would otherwise believe in any name
         "._model_events": (
             "AsideDone AudioDelta AudioDone InputCommitted InputSpeechStarted InputSpeechStopped InputTranscript "
             "InputTranscriptDelta ItemTruncated ModelEvent OutputTranscript OutputTranscriptDelta ResponseCreated "
-            "RateLimit RateLimitsUpdated ResponseDone ResponseInterrupted SessionCreated SessionError SessionExpiring "
+            "RateLimit RateLimitsUpdated ResponseDone ResponseInterrupted SessionCreated SessionError SessionExpiring SessionUsage "
             "TextDelta TextDone ToolCall ToolCancelled ToolDelta ToolStart Usage "
             "InputCleared ItemCreated ItemDeleted SessionUpdated"
         ),

@@ -53,6 +53,16 @@ class SessionExpiring(ModelEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class SessionUsage(ModelEvent):
+    """What the session has cost so far, where that is counted in time: seconds; and which share of what the model can keep in mind
+    (``context_used``, 0 to 1) is in use, if the provider says it."""
+
+    name: ClassVar[str] = "session.usage"
+    seconds: float
+    context_used: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class InputCommitted(ModelEvent):
     """The caller's utterance is complete and became an item of the conversation."""
 
@@ -314,7 +324,7 @@ class RateLimitsUpdated(ModelEvent):
 MODEL_EVENTS: dict[str, type[ModelEvent]] = {
     kind.name: kind
     for kind in (
-        SessionCreated, SessionUpdated, SessionError, SessionExpiring, InputCommitted, InputCleared, InputSpeechStarted,
+        SessionCreated, SessionUpdated, SessionError, SessionExpiring, SessionUsage, InputCommitted, InputCleared, InputSpeechStarted,
         InputSpeechStopped, ResponseCreated, AudioDelta, AudioDone, TextDelta, TextDone, InputTranscriptDelta, InputTranscript,
         OutputTranscriptDelta, OutputTranscript, ItemCreated, ItemDeleted, ItemTruncated, ResponseInterrupted, ResponseDone,
         AsideDone, ToolStart, ToolDelta, ToolCall, ToolCancelled, RateLimitsUpdated,

@@ -4,6 +4,8 @@ The fixtures for pytest are in `trioaudio.testing.fixtures`; nothing else here n
 """
 
 from ..wire.asterisk_channel import ChannelOptions as ChannelOptions
+from ..wire.openai_live_server import OpenAILiveServer as OpenAILiveServer
+from ..wire.openai_live_server import OpenAILiveServerOptions as OpenAILiveServerOptions
 from ..wire.openai_server import OpenAICall as OpenAICall
 from ..wire.openai_server import OpenAIQuestion as OpenAIQuestion
 from ..wire.openai_server import OpenAIReply as OpenAIReply
@@ -63,6 +65,7 @@ from ._openai_emulator import OpenAIAnswer as OpenAIAnswer
 from ._openai_emulator import OpenAIEmulator as OpenAIEmulator
 from ._openai_faults import OpenAIFault as OpenAIFault
 from ._openai_faults import read_openai_faults as read_openai_faults
+from ._openai_live_emulator import OpenAILiveEmulator as OpenAILiveEmulator
 from ._report import Finding as Finding
 from ._report import Report as Report
 from ._script import Answer as Answer

@@ -21,6 +21,7 @@ from ._fake_asterisk import FakeAsterisk
 from ._fake_twilio import FakeTwilio
 from ._far_end import ScriptedFarEnd
 from ._openai_emulator import OpenAIEmulator
+from ._openai_live_emulator import OpenAILiveEmulator
 
 OpenCall: TypeAlias = Callable[..., AbstractAsyncContextManager[tuple[ScriptedFarEnd, Session]]]
 """What the fixture ``call`` is, for annotations."""
@@ -54,6 +55,12 @@ def call(virtual_clock: None) -> OpenCall:
 def openai_emulator() -> OpenAIEmulator:
     """An `OpenAIEmulator` that says again what it hears: ``call(model=openai_emulator.model)``, or ``openai_emulator.listen()``."""
     return OpenAIEmulator()
+
+
+@pytest.fixture
+def openai_live_emulator() -> OpenAILiveEmulator:
+    """An `OpenAILiveEmulator`, which says again what it hears: ``call(model=openai_live_emulator.model)``, or its ``listen()``."""
+    return OpenAILiveEmulator()
 
 
 @pytest.fixture
