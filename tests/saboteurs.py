@@ -1159,6 +1159,56 @@ FAULTS = [
         "self._item)",
         (LIVE_SESSION, LIVE),
     ),
+    # ---- what goes to OpenAI
+    Fault(
+        "a message that found no room is lost",
+        "_message_line.py",
+        "                self._websocket.send_nowait(self._waiting[0])\n                self._waiting.popleft()",
+        "                self._websocket.send_nowait(self._waiting.popleft())",
+        ("test_message_line.py",),
+    ),
+    Fault(
+        "a frame that found no room counts twice",
+        "models/_openai_connection.py",
+        "            self.wire.not_appended(frame)\n",
+        "            pass\n",
+        ("models/test_openai.py",),
+    ),
+    Fault(
+        "an answer counts as the one that was asked for, whatever its tag",
+        "wire/_openai_gate.py",
+        'self.state == "requested" and not self._tags_come_back',
+        'self.state == "requested"',
+        ("wire/test_openai_gate.py",),
+    ),
+    Fault(
+        "an aside that nobody waits for is taken for an answer",
+        "wire/_openai_asides.py",
+        "return tag if tag in self._open or tag in self._forgotten else None",
+        "return tag if tag in self._open else None",
+        ("wire/test_openai_asides.py",),
+    ),
+    Fault(
+        "whoever waits for an aside is left alone when the connection breaks",
+        "models/_openai_connection.py",
+        "            self._give_up_asides()\n            if",
+        "            if",
+        ("models/test_openai_verbs.py",),
+    ),
+    Fault(
+        "the server is told of more than was heard",
+        "wire/_openai_ledger.py",
+        "return list(self._cuts(item, heard))",
+        "return list(self._cuts(item, heard + 1_200))",
+        ("wire/test_openai_truncation.py", "models/test_openai_holds.py"),
+    ),
+    Fault(
+        "the gate is shut by what the caller did not say",
+        "wire/_openai_input.py",
+        '        self._stopped[name_or_none(message, "item_id") or ""] = None\n        self._gate.speech_stopped(self._answered)\n        return []',
+        "        return []",
+        ("wire/test_openai_gate.py",),
+    ),
 ]
 
 

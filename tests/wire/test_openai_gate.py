@@ -86,6 +86,16 @@ def test_nothing_is_asked_for_while_the_caller_speaks_or_is_about_to_be_answered
     assert kinds(wire.owed()) == ["response.create"]
 
 
+def test_a_server_that_speaks_up_after_a_long_silence_is_about_to_answer_it() -> None:
+    wire = ready()
+    wire.receive_untrusted(says.event("input_audio_buffer.timeout_triggered", audio_start_ms=0, audio_end_ms=6_000, item_id="user_1"))
+    assert wire.receive_untrusted(says.committed()) != []
+    assert wire.respond("x") == []
+    wire.receive_untrusted(says.response_created())
+    wire.receive_untrusted(says.response_done())
+    assert kinds(wire.owed()) == ["response.create"]
+
+
 def test_where_the_server_does_not_answer_by_itself_silence_is_enough() -> None:
     wire = ready(OpenAIWire(SessionOptions(answers=False)))
     wire.receive_untrusted(says.speech_started())
