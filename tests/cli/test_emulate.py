@@ -11,8 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 
+from trioaudio.abc import open_socket
 from trioaudio.clips import clip_path
+
+
+async def send_nonsense(url: str) -> None:
+    async with open_socket(url) as websocket:
+        await websocket.send("[" * 100_000)
+        assert "session.created" in str(await websocket.receive())
+        assert "invalid_json" in str(await websocket.receive())
+
 
 Command = Callable[..., Any]
 Start = Callable[..., subprocess.Popen[str]]
@@ -29,6 +39,7 @@ def test_a_call_with_the_emulated_server(process: Start, trioaudio: Command, fol
     url = server.stdout.readline().split(" at ")[1].partition(";")[0]
     model = ("--model", "openai:gpt-realtime", "--base-url", url)
     called = trioaudio("run", "--source", "wavfile:short.wav", *model, "--record", "out.wav", "--linger", 0.8)
+    trio.run(send_nonsense, f"{url}/realtime?model=any")
     server.send_signal(signal.SIGINT)
     assert called.code == 0, called
     assert "of what you said" in called.out
@@ -37,7 +48,7 @@ def test_a_call_with_the_emulated_server(process: Start, trioaudio: Command, fol
     assert server.wait(10) == 130
     assert "<- session.update" in told
     assert "-> response.output_audio.delta  x " in told
-    assert told.splitlines()[-1] == "1 session, errors: none"
+    assert told.splitlines()[-1] == "2 sessions, errors: invalid_json x 1"
     server.stdout.close()
     assert server.stderr is not None
     server.stderr.close()

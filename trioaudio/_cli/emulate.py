@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from importlib import import_module
@@ -11,14 +12,11 @@ import trio
 
 from .screen import printable
 
-DONE = 0
-
-
 Listen: TypeAlias = Callable[[], AbstractAsyncContextManager[str]]
 
 
 def serve_emulator(listen: Listen, lines: Callable[[str], Iterable[str]], last_word: Callable[[], str]) -> int:
-    """Serve until Ctrl-C; return the exit code.
+    """Serve until Ctrl-C or SIGTERM; return the exit code.
 
     Args:
         listen: opens the server, and says at which URL.
@@ -30,18 +28,19 @@ def serve_emulator(listen: Listen, lines: Callable[[str], Iterable[str]], last_w
         KeyboardInterrupt: Ctrl-C.
     """
     import_module("numpy")  # the first caller would wait for it
-    trio.run(_serve, listen, lines, last_word, restrict_keyboard_interrupt_to_checkpoints=True)
-    return DONE
+    return trio.run(_serve, listen, lines, last_word, restrict_keyboard_interrupt_to_checkpoints=True)
 
 
-async def _serve(listen: Listen, lines: Callable[[str], Iterable[str]], last_word: Callable[[], str]) -> None:
-    async with listen() as url:
-        try:
-            for line in lines(url):
-                print(line, flush=True)
-            await trio.sleep_forever()
-        finally:
-            print(last_word(), flush=True)
+async def _serve(listen: Listen, lines: Callable[[str], Iterable[str]], last_word: Callable[[], str]) -> int:
+    with trio.open_signal_receiver(signal.SIGTERM) as signals:
+        async with listen() as url:
+            try:
+                for line in lines(url):
+                    print(line, flush=True)
+                number = await anext(signals)
+            finally:
+                print(last_word(), flush=True)
+        return 128 + number
 
 
 class MessageLog:

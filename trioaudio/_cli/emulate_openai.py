@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,7 @@ from ..testing import (
     OpenAIEmulator,
     OpenAIMessage,
     OpenAIServerOptions,
+    Witness,
     espeak_voice,
     in_tones,
     in_words,
@@ -34,6 +35,7 @@ CROWDS = (
 SHOWN = ("code", "text", "transcript", "name", "arguments", "audio_start_ms", "audio_end_ms", "item_id", "status", "message")
 """Fields that a line shows, wherever they are in a message; the first ones first."""
 LONGEST_DETAIL = 100
+DEEPEST = 4
 NOISE = frozenset({"response.created", "response.output_item.done", "response.done", "input_audio_buffer.speech_started"})
 ANSWERS = {"parrot": parrot, "tone": in_tones, "espeak": in_words}
 
@@ -92,12 +94,12 @@ def _last_word(emulator: OpenAIEmulator) -> str:
     return f"{sessions}, errors: {', '.join(f'{code} x {count}' for code, count in errors.most_common()) or 'none'}"
 
 
-def _told(log: MessageLog) -> Any:
+def _told(log: MessageLog) -> Witness:
     def witness(message: OpenAIMessage) -> None:
         try:
             content = json.loads(message.data)
-            kind = str(content["type"])
-        except (ValueError, TypeError, KeyError):
+            kind = str(content["type"])[:LONGEST_DETAIL]
+        except (ValueError, TypeError, KeyError, RecursionError):
             content, kind = {}, f"(what is no event, {len(message.data)} long)"
         log.tell(message.session, message.seconds, kind, received=message.received, detail=_detail(content))
 
@@ -111,10 +113,14 @@ def _detail(content: dict[str, Any]) -> str:
 
 
 def _fields(content: object) -> Iterator[tuple[str, object]]:
-    """Fields of a message that may be shown, from the inside out, so that the outer ones win."""
-    parts = content.values() if isinstance(content, dict) else content if isinstance(content, list) else ()
-    for part in parts:
-        if isinstance(part, dict | list):
-            yield from _fields(part)
-    if isinstance(content, dict):
-        yield from ((name, value) for name, value in content.items() if name in SHOWN and isinstance(value, str | int))
+    """Fields of a message that may be shown, from the inside out, so that the outer ones win; not from far inside."""
+    levels = [[content]]
+    for _ in range(DEEPEST):
+        levels.append([part for whole in levels[-1] for part in _parts(whole)])
+    for part in (part for level in reversed(levels) for part in level):
+        if isinstance(part, dict):
+            yield from ((name, value) for name, value in part.items() if name in SHOWN and isinstance(value, str | int))
+
+
+def _parts(whole: object) -> Iterable[object]:
+    return whole.values() if isinstance(whole, dict) else whole if isinstance(whole, list) else ()
