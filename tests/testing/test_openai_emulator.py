@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import trio
 
-from trioaudio import Agent, AudioDelta, LocalProtocolError, OptionError, ResponseDone
+from trioaudio import Agent, AudioDelta, LocalProtocolError, OptionError, Reconnect, ResponseDone
 from trioaudio.abc import WebSocket, open_socket
 from trioaudio.audio import MULAW_8K, PCM16_24K, AudioFormat, Frame
 from trioaudio.testing import (
@@ -90,7 +90,7 @@ class TestFaults:
 
     async def test_an_event_may_be_waited_for_until_it_has_come_twice(self, call: OpenCall) -> None:
         emulator = OpenAIEmulator(faults=[OpenAIFault("event:response.created#2", "close 1001")])
-        async with call(emulator.model) as (_, session):
+        async with call(emulator.model, Agent(reconnect=Reconnect(attempts=0))) as (_, session):
             await session.respond()
             await trio.sleep(5.0)
             await session.respond()
