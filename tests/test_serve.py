@@ -314,6 +314,25 @@ class TestEnds:
         assert call.far_end.goodbyes == 1
         assert house.summaries[0].error == "BrokenResourceError"
 
+    async def test_the_model_is_lost_and_had_back(self, house: House) -> None:
+        script = Script([say(0.5, "a"), breaks()], say(0.5, "b"))
+        async with house.open(model=script):
+            call = house.exchange.dial()
+            await call.far_end.wait_hears("a", 4_000)
+            await trio.sleep(1)
+            call.far_end.speak(say(0.5, "caller"))
+            await call.far_end.wait_hears("b", 4_000)
+            call.hang_up()
+            assert await house.wait_reason() == "caller"
+        assert house.summaries[0].reconnects == 1
+
+    async def test_another_model_takes_the_place_of_one_that_is_not_there(self, house: House) -> None:
+        async with house.open(model=Script(start_errors=[trio.BrokenResourceError("no")]), fallback=Script(say(0.5, "b"))):
+            call = house.exchange.dial()
+            await call.far_end.wait_hears("b", 4_000)
+            call.hang_up()
+            assert await house.wait_reason() == "caller"
+
     async def test_the_model_is_never_there(self, house: House) -> None:
         async with house.open(model=Script(starts_after=math.inf)):
             call = house.exchange.dial()

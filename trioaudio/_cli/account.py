@@ -12,6 +12,7 @@ from .._events import (
     Hangup,
     SpeechStarted,
     SpeechStopped,
+    Status,
     ToolCalled,
     ToolReturned,
     TurnInterrupted,
@@ -27,7 +28,7 @@ from .screen import Screen
 
 TURNS = (TurnStarted, TurnPlayed, TurnInterrupted, TurnPaused, TurnResumed)
 TOLD_BY_CHANNEL = (*TURNS, SpeechStarted, SpeechStopped, Dtmf, Hangup, AudioDropped, Fault)
-TOLD_BY_SESSION = (InputTranscript, OutputTranscript, TextDone, ItemTruncated, SessionError, ToolCalled, ToolReturned, Fault)
+TOLD_BY_SESSION = (InputTranscript, OutputTranscript, TextDone, ItemTruncated, SessionError, ToolCalled, ToolReturned, Fault, Status)
 
 
 class Account:
@@ -145,6 +146,8 @@ def _of_model(event: Event) -> _Row:
     match event:
         case ItemTruncated(item_id=item, audio_ms=heard):
             return "model", f"knows that {_ms(heard)} of {item} were heard", "magenta"
+        case Status(status="reconnecting", detail=detail):
+            return "model", f"is lost ({detail}), and to be had back", "bold red"
         case SessionError(message=message):
             return "model", f"has a problem: {message}", "yellow"
         case ToolCalled(tool=tool):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from importlib import import_module
 from itertools import combinations
@@ -56,6 +56,7 @@ class Call:
     linger: float
     config: Config
     agent: Agent | None
+    fallback: tuple[Opener[Model], ...] = ()
 
     @property
     def title(self) -> str:
@@ -73,6 +74,7 @@ def checked_call(
     linger: float,
     config: Config,
     agent: Agent | None = None,
+    fallback: Sequence[str] = (),
 ) -> Call:
     """A call that can be made.
 
@@ -80,7 +82,9 @@ def checked_call(
         TrioAudioError: it cannot, and why.
     """
     call = Call(choose_source(source, config), choose_model(model, config), record, timeline, fast, linger, config, agent)
-    for plugin in (call.source, call.model):
+    call = replace(call, fallback=tuple(choose_model(each, config) for each in fallback))
+    plugins: list[Opener[Source] | Opener[Model]] = [call.source, call.model, *call.fallback]
+    for plugin in plugins:
         if fast and not plugin.virtual:
             raise OptionError(f"--fast runs on a virtual clock, and {plugin.name!r} needs the real one; leave --fast out")
     if call.source.embedded:
@@ -161,6 +165,18 @@ class _Watcher(Instrument, Protocol):
         """An event of the channel or of the session was emitted at ``now``."""
 
 
+class _FirstOpen:
+    """Gives the model that is open already, and opens another one each time that is lost."""
+
+    def __init__(self, model: Model, again: Opener[Model]) -> None:
+        self._model: Model | None = model
+        self._again = again
+
+    def __call__(self) -> AbstractAsyncContextManager[Model]:
+        model, self._model = self._model, None
+        return self._again() if model is None else nullcontext(model)
+
+
 class _Making:
     """A call being made, with all who watch it."""
 
@@ -193,7 +209,9 @@ class _Making:
 
     async def _couple(self, channel: Channel, model: Model) -> bool:
         listening: Listeners = dict.fromkeys((*TOLD_BY_SESSION, *WATCHED_IN_SESSION), self._observe)
-        async with open_session(channel, model, self._call.agent, on=listening, **self._bounds) as self._session:
+        models = _FirstOpen(model, self._call.model)
+        opening = open_session(channel, models, self._call.agent, fallback=self._call.fallback, on=listening, **self._bounds)
+        async with opening as self._session:
             self._keep_recording(channel)
             try:
                 await self._linger.wait()

@@ -42,6 +42,7 @@ class Service:
     model: Opener[Model]
     agent: Agent | None
     ssl_context: ssl.SSLContext | None
+    fallback: tuple[Opener[Model], ...] = ()
 
     @property
     def wants_door(self) -> bool:
@@ -105,6 +106,7 @@ def checked_service(options: argparse.Namespace, config: Config) -> Service:
         choose_model(options.model, config),
         Agent.from_file(options.agent) if options.agent is not None else None,
         server_tls(options.tls_cert, options.tls_key) if options.tls_cert is not None else None,
+        tuple(choose_model(each, config) for each in options.fallback),
     )
 
 
@@ -165,6 +167,7 @@ def _open_server(
         [partial(_noted, opener, given, door, account) for opener in service.listeners],
         model=service.model,
         agent=service.agent,
+        fallback=service.fallback,
         limits=service.config.limits,
         timeouts=service.config.timeouts,
         record=service.options.record,

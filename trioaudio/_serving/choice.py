@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -24,11 +24,13 @@ class Choice:
         model: the spec of a model, or what opens one; never an open `Model`, which is one connection.
         agent: who the model is to be.
         name: what summaries call it.
+        fallback: models that take the place of the first when that cannot be reached, in this order.
     """
 
     model: OpenModel | None = None
     agent: Agent | None = None
     name: str | None = None
+    fallback: OpenModel | Sequence[OpenModel] | None = None
 
 
 Chosen: TypeAlias = "Choice | Agent | OpenModel | Rejection | None"
@@ -47,7 +49,9 @@ def as_choice(chosen: Chosen, default: Choice) -> Choice | Rejection:
     choice = _unfinished(chosen)
     model = default.model if choice.model is None else choice.model
     agent = default.agent if choice.agent is None else choice.agent
-    return replace(choice, model=choose_model(model) if isinstance(model, str) else model, agent=agent, name=choice.name or default.name)
+    fallback = default.fallback if choice.fallback is None else choice.fallback
+    opener = choose_model(model) if isinstance(model, str) else model
+    return replace(choice, model=opener, agent=agent, name=choice.name or default.name, fallback=fallback)
 
 
 def _unfinished(chosen: object) -> Choice:

@@ -207,6 +207,7 @@ async def open_server(
     choose: Choose | None = None,
     model: OpenModel | None = None,
     agent: Agent | None = None,
+    fallback: OpenModel | Sequence[OpenModel] = (),
     limits: Limits | None = None,
     timeouts: Timeouts | None = None,
     record: str | PathLike[str] | None = None,
@@ -220,7 +221,7 @@ async def open_server(
         handle_call: an async function that is given each `Call`, in a task of its own. Without one, whoever was chosen answers.
         choose: who answers, decided before it is answered: a function of the `Call`, sync or async, that returns an `Agent`, a
             model, a `Choice`, a `Rejection`, or None for the default. After `Timeouts.choose` the default answers.
-        model, agent: the default.
+        model, agent, fallback: the default; ``fallback``: models that take the place of the first when that cannot be reached.
         limits, timeouts: of the server and of each call's channel.
         record: a folder for ``YYYY-MM-DD/CALLID.wav`` and ``.json``, the call's summary.
         on_summary: called with the summary of each call once it has ended; the logger ``trioaudio.calls`` has them all too.
@@ -233,7 +234,7 @@ async def open_server(
         PluginError, OptionError: a spec cannot be opened, or nobody would answer.
         AudioFileError: ``record`` cannot be written to.
     """
-    default = as_choice(Choice(model, agent), Choice())
+    default = as_choice(Choice(model, agent, fallback=fallback), Choice())
     assert not isinstance(default, Rejection)
     if handle_call is None and choose is None and model is None:
         raise OptionError("nobody would answer: give the server a handle_call, a choose or a model")
@@ -254,6 +255,7 @@ async def serve(
     choose: Choose | None = None,
     model: OpenModel | None = None,
     agent: Agent | None = None,
+    fallback: OpenModel | Sequence[OpenModel] = (),
     limits: Limits | None = None,
     timeouts: Timeouts | None = None,
     record: str | PathLike[str] | None = None,
@@ -271,6 +273,7 @@ async def serve(
         choose=choose,
         model=model,
         agent=agent,
+        fallback=fallback,
         limits=limits,
         timeouts=timeouts,
         record=record,

@@ -35,6 +35,8 @@ class CallSummary:
     """The name of the `Choice`, if whoever chose gave one."""
     model: str | None = None
     """Name of the model that it talked with last."""
+    reconnects: int = 0
+    """How often its model was lost; changes before a connection expired are not counted."""
     rejection: str | None = None
     """What the far end was told, if the call was rejected."""
     turns: int = 0

@@ -297,6 +297,7 @@ class CallTask:
             reason=reason,
             agent=call.choice.name,
             model=call._sessions[-1]._model.name if call._sessions else None,
+            reconnects=sum(session._model.reconnects for session in call._sessions),
             rejection=call._rejection,
             turns=counted.turns,
             interruptions=counted.interruptions,
@@ -311,13 +312,15 @@ class CallTask:
 
 async def talk(call: Call) -> None:
     """The handler of a server that was given none: let whoever was chosen talk with the far party. Checkpoint: yes."""
-    if call.choice.model is None:
+    if (model := call.choice.model) is None:
         await call.reject("unavailable")
         return
     async with call.accept() as channel:
         try:
             limits, timeouts = call._limits, call._timeouts
-            async with open_session(channel, call.choice.model, call.choice.agent, limits=limits, timeouts=timeouts) as session:
+            agent, fallback = call.choice.agent, call.choice.fallback or ()
+            opening = open_session(channel, model, agent, fallback=fallback, limits=limits, timeouts=timeouts)
+            async with opening as session:
                 await session.wait_closed()
         except (trio.BrokenResourceError, OSError) as exc:
             if channel._reason is None:

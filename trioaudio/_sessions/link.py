@@ -161,7 +161,8 @@ class Link(Model):
 
     def fail(self, error: Exception) -> None:
         """A plugin's mistake: it leaves the block."""
-        self._failure = self._failure or error
+        if self._failure is None:  # the mistake leaves the block once; the session is told only that it has no model
+            self._failure = trio.BrokenResourceError(f"the model's plugin failed: {type(error).__name__}")
         self.changed.unpark_all()
         self.block.fail(error)
 

@@ -38,6 +38,12 @@ def add_base_url(command: Parser) -> None:
     command.add_argument("--base-url", metavar="URL", help=help)
 
 
+def add_fallback(command: Parser) -> None:
+    """``--fallback``, as often as one likes."""
+    help = "who answers when the model is lost and not to be had back; may be given several times"
+    command.add_argument("--fallback", action="append", default=[], metavar="SPEC", help=help)
+
+
 def add_agent(command: Parser) -> None:
     """``--agent``; `read_agent` reads it."""
     command.add_argument("--agent", type=Path, metavar="FILE.toml", help="who the model is to be: instructions, voice, tools, greeting ...")

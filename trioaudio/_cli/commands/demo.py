@@ -39,4 +39,5 @@ def _demo(options: argparse.Namespace) -> int:
 
     options.source, options.model = format_spec(Spec("wavfile", str(clip_path("caller")))), "parrot"
     options.agent = options.base_url = None
+    options.fallback = []
     return run_call(options)

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from ..parser import add_command, finish_command
-from ._calls import add_agent, add_base_url, add_pace, add_record, add_timeline, read_agent
+from ._calls import add_agent, add_base_url, add_fallback, add_pace, add_record, add_timeline, read_agent
 from ._settings import add_config, add_insecure, add_logs, begin_logging_if_asked, read_config
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def add(commands: Commands) -> None:
     run.add_argument("--source", required=True, metavar="SPEC", help="who calls, such as wavfile:caller.wav")
     run.add_argument("--model", required=True, metavar="SPEC", help="who answers, such as parrot or openai:gpt-realtime-2.1")
     add_base_url(run)
+    add_fallback(run)
     add_agent(run)
     add_record(run)
     add_timeline(run)
@@ -63,5 +64,6 @@ def run_call(options: argparse.Namespace) -> int:
         linger=options.linger,
         config=config,
         agent=read_agent(options),
+        fallback=options.fallback,
     )
     return make_call(call)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..._errors import OptionError
 from ..parser import Parser, add_command, default, finish_command, port, seconds
-from ._calls import add_base_url
+from ._calls import add_base_url, add_fallback
 from ._settings import add_config, add_insecure, add_logs, begin_logging, read_config, take_settings
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def add(commands: Commands) -> None:
     serve.add_argument("listeners", nargs="+", metavar="NAME", help="where calls come from")
     serve.add_argument("--model", metavar="SPEC", help="who answers, such as parrot; needed, here or in the section [serve] of a file")
     add_base_url(serve)
+    add_fallback(serve)
     serve.add_argument("--agent", type=Path, metavar="FILE.toml", help="who the model is to be: instructions, voice, tools ...")
     serve.add_argument("--record", type=Path, metavar="FOLDER", help="a recording and a summary of each call, in FOLDER/DATE")
     drain = "how long calls may go on once it goes away (default: timeouts.drain, 30)"
