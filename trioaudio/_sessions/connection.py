@@ -32,7 +32,8 @@ class Connection:
     """
 
     def __init__(self, number: int, open: Open, spec: int, on_over: Callable[[Connection], object]) -> None:
-        self.number, self.spec = number, spec
+        self.number: int = number
+        self.spec: int = spec
         self.conversation: int = number
         """The first connection of those that know of each other's conversation: resumed ones share it."""
         self.told: frozenset[str] = frozenset()

@@ -30,7 +30,7 @@ from .._model_events import (
     SessionExpiring,
 )
 from .._reconnect import Reconnect
-from ..abc import Model
+from ..abc import Capability, Model
 from ..audio import AudioFormat, Frame
 from .adapted import adapted
 from .caller_audio import CallerAudio
@@ -81,7 +81,9 @@ class Link(Model):
     """
 
     def __init__(self, opens: Sequence[Open], reconnect: Reconnect, limits: Limits, timeouts: Timeouts, *, again: bool) -> None:
-        self.opens, self.reconnect, self.timeouts = opens, reconnect, timeouts
+        self.opens: Sequence[Open] = opens
+        self.reconnect: Reconnect = reconnect
+        self.timeouts: Timeouts = timeouts
         self.current: Connection | None = None
         self.outage: Outage | None = None
         self.changed: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
@@ -89,7 +91,8 @@ class Link(Model):
         self.patron: Patron | None = None
         self.mend: Callable[[], Awaitable[None]] = trio.sleep_forever
         """Makes another connection when there has to be one."""
-        self.reconnects = self.rollovers = 0
+        self.reconnects: int = 0
+        self.rollovers: int = 0
         self._again, self._bound = again, limits.gap_audio
         self._audio = CallerAudio(limits.gap_audio)
         self._connections: list[Connection] = []
@@ -271,8 +274,10 @@ class Link(Model):
         self.changed.unpark_all()
 
     def _describe(self, model: Model) -> None:
-        self.name, self.capabilities = model.name, model.capabilities
-        self.input_formats, self.output_formats = model.input_formats, model.output_formats
+        self.name: str = model.name
+        self.capabilities: frozenset[Capability] = model.capabilities
+        self.input_formats: tuple[AudioFormat, ...] = model.input_formats
+        self.output_formats: tuple[AudioFormat, ...] = model.output_formats
 
     def _let_go(self, connection: Connection) -> None:
         connection.close(self.timeouts.close)
