@@ -22,6 +22,7 @@ import paced
 import parts
 import slope
 import web_echo
+import wires
 from findings import Effort, Finding, missed, table
 
 BENCHES: dict[str, ModuleType] = {
@@ -32,6 +33,7 @@ BENCHES: dict[str, ModuleType] = {
     "import": imports,
     "parts": parts,
     "web": web_echo,
+    "wires": wires,
 }
 
 
