@@ -14,6 +14,7 @@ from rounds import Measure, cost_of_call, take_turns
 from trioaudio import Agent
 from trioaudio.audio import PCM16_16K, PCM16_24K, Frame
 from trioaudio.wire.gemini import GeminiWire
+from trioaudio.wire.openai import OpenAIWire
 
 TITLE = "wires: a piece of audio, beside json and base64 of the same message"
 
@@ -45,7 +46,25 @@ def _gemini() -> Wire:
     return Wire(lambda: wire.receive_untrusted(delta), read_by_hand, lambda: wire.append(Frame(sound, PCM16_16K)), write_by_hand)
 
 
-WIRES: dict[str, Callable[[], Wire]] = {"gemini": _gemini}
+def _openai() -> Wire:
+    wire = OpenAIWire()
+    wire.receive_untrusted('{"type":"session.created","session":{"id":"s"}}')
+    wire.session_update(Agent(), PCM16_24K, PCM16_24K)
+    wire.receive_untrusted('{"type":"session.updated","session":{}}')
+    ids = {"event_id": "event_1", "response_id": "resp_1", "item_id": "item_1", "output_index": 0, "content_index": 0}
+    delta = json.dumps({"type": "response.output_audio.delta", **ids, "delta": b64encode(bytes(4_800)).decode()})
+    sound = bytes(960)
+
+    def read_by_hand() -> bytes:
+        return b64decode(json.loads(delta)["delta"])
+
+    def write_by_hand() -> str:
+        return json.dumps({"type": "input_audio_buffer.append", "event_id": "trioaudio_1", "audio": b64encode(sound).decode()})
+
+    return Wire(lambda: wire.receive_untrusted(delta), read_by_hand, lambda: wire.append(Frame(sound, PCM16_24K)), write_by_hand)
+
+
+WIRES: dict[str, Callable[[], Wire]] = {"gemini": _gemini, "openai": _openai}
 
 
 def measure(effort: Effort, tell: Tell) -> list[Finding]:
