@@ -24,7 +24,7 @@ def test_both_licences_come_with_it() -> None:
 
 @pytest.mark.parametrize(
     ("group", "names"),
-    [("sources", {"asterisk", "memory", "wavfile"}), ("models", {"elevenlabs", "gemini", "openai", "parrot", "xai"})],
+    [("sources", {"asterisk", "memory", "wavfile"}), ("models", {"elevenlabs", "gemini", "openai", "openai-live", "parrot", "xai"})],
 )
 def test_built_in_plugins_come_through_the_same_door_as_anyones(group: str, names: set[str]) -> None:
     ours = {point.name: point for point in entry_points(group=f"trioaudio.{group}") if point.module.startswith("trioaudio.")}
