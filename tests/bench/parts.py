@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -16,6 +17,9 @@ from rounds import Measure, cost_of_call, take_turns
 from trioaudio import Channel, Dtmf, open_channel
 from trioaudio.audio import MULAW_8K, PCM16_8K, PCM16_24K, AudioFormat, Converter, Frame
 from trioaudio.sources.memory import memory_pair
+from trioaudio.wire.phone import PhoneWire
+from trioaudio.wire.twilio import TWILIO
+from trioaudio.wire.twilio_carrier import TwilioCarrier
 
 TITLE = "parts"
 Part: TypeAlias = Callable[[int], Awaitable[float]]
@@ -105,6 +109,29 @@ def _parts() -> dict[str, Part]:
         "convert 20 ms pcm16/8000 to mulaw/8000": _converts(PCM16_8K, MULAW_8K),
         "convert 20 ms mulaw/8000 to pcm16/24000": _converts(MULAW_8K, PCM16_24K),
         "convert 20 ms pcm16/24000 to mulaw/8000": _converts(PCM16_24K, MULAW_8K),
+        **_twilio(),
+    }
+
+
+def _twilio() -> dict[str, Part]:
+    """What a call's 20 ms cost at the media websocket, beside what reading and writing JSON costs anybody."""
+    carrier = TwilioCarrier("MZ" + "0" * 32, "CA" + "0" * 32, "AC" + "0" * 32, 0.0)
+    wire, media, frame = PhoneWire(TWILIO), carrier.media(b"\x12" * 160, 0), Frame(b"\x12" * 160, MULAW_8K)
+    for message in carrier.greeting():
+        wire.receive_untrusted(message, 0.0)
+    said = json.loads(wire.play(frame, 0.0)[0])
+
+    def hear() -> object:
+        return wire.receive_untrusted(media, 0.0)
+
+    def say() -> object:
+        return wire.play(frame, 0.0)
+
+    return {
+        "Twilio: 20 ms heard": partial(_plainly, call=hear),
+        "  of which json.loads": partial(_plainly, call=partial(json.loads, media)),
+        "Twilio: 20 ms said": partial(_plainly, call=say),
+        "  the same by json.dumps": partial(_plainly, call=partial(json.dumps, said)),
     }
 
 

@@ -21,7 +21,7 @@ class LineVerbs:
 
     def __init__(self, line: CarrierLine) -> None:
         self.line = line
-        self.hang_up, self.fail, self.heard = line.hang_up, line.fail, line.heard
+        self.hang_up, self.fail, self.heard, self.stall = line.hang_up, line.fail, line.heard, line.stall
 
     def speak(self, frame: Frame) -> None:
         self.line.speak(frame)
