@@ -123,7 +123,8 @@ def check_installation() -> Iterator[Finding]:
 def _without_entry_point(here: Path) -> list[str]:
     """Built-in plugins that cannot be found by name: an editable install does not follow a pyproject.toml that changes."""
     kinds = ("sources", "models")
-    known = {entry.value.partition(":")[0] for kind in kinds for entry in entry_points(group=f"{PACKAGE}.{kind}")}
+    groups = (*kinds, "listeners")  # which stand among the sources
+    known = {entry.value.partition(":")[0] for group in groups for entry in entry_points(group=f"{PACKAGE}.{group}")}
     modules = [f"{PACKAGE}.{kind}.{module.name}" for kind in kinds for module in iter_modules([str(here / kind)])]
     return [module for module in modules if module not in known and not module.rpartition(".")[2].startswith("_")]
 
