@@ -155,6 +155,8 @@ class Model(ABC):
     async def send_tool_result(self, call_id: str, output: str, *, error: bool = False) -> None:
         """Tell the model what came of a `ToolCall`; ``error``: why nothing did. It does not answer: `respond` follows when it may.
 
+        Where a provider answers results by itself, they are kept until that `respond`.
+
         Capability ``tools``. Checkpoint and errors as for `commit`.
         """
         raise self._cannot("tools")

@@ -443,10 +443,14 @@ class TestWords:
         events += receive(wire, says.audio(), GENERATED)
         assert [event.text for event in events if isinstance(event, InputTranscript)] == ["One.", "Stop!"]
 
-    def test_what_the_model_says_comes_in_pieces_and_is_whole_when_it_is_over(self) -> None:
-        events = receive(ready(), says.audio(), says.spoken("Good "), GENERATED, says.spoken("morning."), TURN_COMPLETE)
+    def test_what_the_model_says_comes_in_pieces_and_is_whole_when_it_is_generated(self) -> None:
+        events = receive(ready(), says.audio(), says.spoken("Good "), says.spoken("morning."), GENERATED)
         assert [event.text for event in events if isinstance(event, OutputTranscriptDelta)] == ["Good ", "morning."]
         assert OutputTranscript("item_1", "Good morning.") in events
+
+    def test_words_that_come_late_are_not_lost(self) -> None:
+        events = receive(ready(), says.audio(), says.spoken("Good "), GENERATED, says.spoken("morning."), TURN_COMPLETE)
+        assert [event.text for event in events if isinstance(event, OutputTranscript)] == ["Good", "morning."]
 
     def test_words_before_any_sound_belong_to_the_answer_that_follows(self) -> None:
         events = receive(ready(), says.spoken("Good "), says.audio(), says.spoken("morning."), TURN_COMPLETE)

@@ -7,8 +7,9 @@ Theory of operation. An answer begins with the first content after the last one 
                       speaking, said --toolCall--> idle (the turn goes on: what follows is another answer)
 
 ``turnComplete`` comes late, for the server waits for as long as it takes to hear what it said; so audio is done when it is
-generated. What comes of an interrupted answer goes nowhere. Words arrive as pieces in no order with the rest: they belong to the answer
-that is being made, or was just left for a tool; words before any answer belong to the next one.
+generated, and so are its words, for a call may be over before the turn is. What comes of an interrupted answer goes nowhere. Words arrive
+as pieces in no order with the rest: they belong to the answer that is being made, or was just left for a tool, and those that come late are
+told apart; words before any answer belong to the next one.
 
 Source: Gemini Live API reference (``BidiGenerateContentServerContent``), read 2026-11.
 """
@@ -96,7 +97,7 @@ class AnswerReader:
         if self.state != "speaking":
             return []
         self.state = "said"
-        return self._audio_over()
+        return [*self._audio_over(), *self._all_words()]
 
     def interrupted(self) -> list[ModelEvent]:
         """The caller spoke into the answer, or into what is still heard of the last one."""
