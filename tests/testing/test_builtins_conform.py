@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
+from testing.gemini_pair import gemini
 from testing.model_pairs import elevenlabs, openai, parrot, xai
 from testing.source_pairs import memory
 
@@ -110,3 +111,8 @@ def test_elevenlabs_against_its_emulator() -> None:
 def test_xai_against_its_emulator() -> None:
     report = check_model(xai)
     assert set(report.not_checked) <= {"history makes no answer", "say makes an answer"}
+
+
+def test_gemini_against_its_emulator() -> None:
+    report = check_model(gemini)
+    assert set(report.not_checked) <= {"say makes an answer"}

@@ -48,6 +48,12 @@ from ._fake_twilio import FakePickUp as FakePickUp
 from ._fake_twilio import FakeTwilio as FakeTwilio
 from ._fake_twilio import FakeTwilioCall as FakeTwilioCall
 from ._far_end import ScriptedFarEnd as ScriptedFarEnd
+from ._gemini_emulator import GeminiAnswer as GeminiAnswer
+from ._gemini_emulator import GeminiCall as GeminiCall
+from ._gemini_emulator import GeminiEmulator as GeminiEmulator
+from ._gemini_emulator import GeminiQuestion as GeminiQuestion
+from ._gemini_emulator import GeminiReply as GeminiReply
+from ._gemini_emulator import GeminiServerOptions as GeminiServerOptions
 from ._memory_door import MemoryFrontDoor as MemoryFrontDoor
 from ._memory_door import MemoryUpgrade as MemoryUpgrade
 from ._memory_door import open_memory_door as open_memory_door

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from typing import Protocol
 
 import trio
@@ -36,7 +37,7 @@ class EmulatedServer(Protocol):
     def advance(self, now: float) -> None:
         """It is ``now``: do what has become due."""
 
-    def take(self) -> list[str]:
+    def take(self) -> Sequence[str | bytes]:
         """The messages to send, in order."""
 
     def complain(self, kind: str, message: str) -> None:

@@ -6,7 +6,7 @@ import math
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -93,11 +93,16 @@ def read_openai_faults(path: str | PathLike[str]) -> list[OpenAIFault]:
     return [OpenAIFault(**each) for each in tables]
 
 
-class FaultSchedule:
-    """Which faults are due in one session that began at ``now``."""
+def first_type(message: str | bytes) -> str:
+    """The type of a message of our own servers, which stands first in it."""
+    return str(message).split('"', 4)[3]
 
-    def __init__(self, faults: Iterable[OpenAIFault], now: float) -> None:
-        self._waiting = list(faults)
+
+class FaultSchedule:
+    """Which faults are due in one session that began at ``now``; ``kind`` is how they name a message."""
+
+    def __init__(self, faults: Iterable[OpenAIFault], now: float, kind: Callable[[str | bytes], str] = first_type) -> None:
+        self._waiting, self._kind = list(faults), kind
         self._begin = now
         self._seen: Counter[str] = Counter()
 
@@ -110,11 +115,11 @@ class FaultSchedule:
         """Those that are due by now."""
         return self._take([fault for fault in self._waiting if self._begin + fault.seconds <= now])
 
-    def after(self, message: str) -> list[OpenAIFault]:
-        """Those that waited for this message of our own server, which was just sent; its type stands first in it."""
+    def after(self, message: str | bytes) -> list[OpenAIFault]:
+        """Those that waited for this message of our own server, which was just sent."""
         if not self._waiting:
             return []
-        event = message.split('"', 4)[3]
+        event = self._kind(message)
         self._seen[event] += 1
         return self._take([fault for fault in self._waiting if fault.event == (event, self._seen[event])])
 

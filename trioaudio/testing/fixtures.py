@@ -20,6 +20,7 @@ from ._elevenlabs_emulator import ElevenLabsEmulator
 from ._fake_asterisk import FakeAsterisk
 from ._fake_twilio import FakeTwilio
 from ._far_end import ScriptedFarEnd
+from ._gemini_emulator import GeminiEmulator
 from ._openai_emulator import OpenAIEmulator
 from ._openai_live_emulator import OpenAILiveEmulator
 
@@ -79,3 +80,9 @@ def elevenlabs_emulator() -> ElevenLabsEmulator:
 def fake_twilio(virtual_clock: None) -> FakeTwilio:
     """A `FakeTwilio`, on the virtual clock: ``async with fake_twilio.dial(door) as call`` calls the number that your listener serves."""
     return FakeTwilio()
+
+
+@pytest.fixture
+def gemini_emulator() -> GeminiEmulator:
+    """A `GeminiEmulator` that says again what it hears: ``call(model=gemini_emulator.model)``, or ``gemini_emulator.listen()``."""
+    return GeminiEmulator()

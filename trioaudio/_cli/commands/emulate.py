@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..parser import add_command
 from .emulate_elevenlabs import add_elevenlabs
+from .emulate_gemini import add_gemini
 from .emulate_openai import add_openai
 
 if TYPE_CHECKING:
@@ -19,8 +20,9 @@ EXAMPLES = """\
 examples:
   trioaudio emulate openai
   trioaudio emulate openai --help
-  trioaudio emulate elevenlabs"""
-PROVIDERS = (add_openai, add_elevenlabs)
+  trioaudio emulate elevenlabs
+  trioaudio emulate gemini"""
+PROVIDERS = (add_openai, add_elevenlabs, add_gemini)
 """In the order in which the help lists them."""
 
 
