@@ -63,6 +63,7 @@ PAUSE = "laws/test_law_12_pause.py"
 LIVE = "laws/test_law_13_live.py"
 LIVE_SESSION = "test_session_live.py"
 UTTERANCES = "audio/test_utterances.py"
+GPT_LIVE = "models/test_openai_live.py"
 LIVE_QUEUE = "audio/test_live_queue.py"
 POLICY = "test_barge_in_policy.py"
 BARGE_IN = "test_session_barge_in.py"
@@ -1208,6 +1209,34 @@ FAULTS = [
         '        self._stopped[name_or_none(message, "item_id") or ""] = None\n        self._gate.speech_stopped(self._answered)\n        return []',
         "        return []",
         ("wire/test_openai_gate.py",),
+    ),
+    Fault(
+        "GPT-Live is not asked to put its session away",
+        "models/openai_live.py",
+        "            await opened._put_away()\n",
+        "            await trio.lowlevel.checkpoint()\n",
+        (GPT_LIVE,),
+    ),
+    Fault(
+        "the service is told of two formats as of one",
+        "models/openai_live.py",
+        "events if self._converter is None else map(self._converted, events)",
+        "events",
+        (GPT_LIVE,),
+    ),
+    Fault(
+        "what was delegated is answered to nobody",
+        "wire/openai_live.py",
+        "content=piece, delegation_id=delegation_id)",
+        "content=piece, delegation_id=None)",
+        (GPT_LIVE,),
+    ),
+    Fault(
+        "an error during a call ends it",
+        "wire/openai_live.py",
+        'self.phase == "starting" or error.meaning == "fatal"',
+        "True",
+        (GPT_LIVE,),
     ),
 ]
 

@@ -18,6 +18,7 @@ from types import ModuleType
 import frame_path
 import idle_memory
 import imports
+import live
 import paced
 import parts
 import slope
@@ -29,6 +30,7 @@ BENCHES: dict[str, ModuleType] = {
     "frame": frame_path,
     "memory": idle_memory,
     "paced": paced,
+    "live": live,
     "slope": slope,
     "import": imports,
     "parts": parts,

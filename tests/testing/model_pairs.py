@@ -16,6 +16,7 @@ from trioaudio.abc import Model
 from trioaudio.audio import Frame
 from trioaudio.models.elevenlabs import open_elevenlabs_over
 from trioaudio.models.openai import open_openai_over
+from trioaudio.models.openai_live import open_openai_live_over
 from trioaudio.models.parrot import open_parrot
 from trioaudio.models.xai import open_xai_over
 from trioaudio.testing import (
@@ -27,6 +28,7 @@ from trioaudio.testing import (
     MemoryWebSocket,
     OpenAICall,
     OpenAIEmulator,
+    OpenAILiveEmulator,
     OpenAIReply,
     OpenAIServerOptions,
     Script,
@@ -164,6 +166,36 @@ async def openai(open_over: Any = open_openai_over, **options: Any) -> AsyncGene
 
 def xai() -> AbstractAsyncContextManager[tuple[Model, object]]:
     return openai(open_xai_over, dialect="xai")
+
+
+class EmulatedLive:
+    """What the kit asks of an emulated GPT-Live: of its stream it knows no answers."""
+
+    def __init__(self, emulator: OpenAILiveEmulator, ours: Tapped, theirs: MemoryWebSocket) -> None:
+        self._emulator, self._socket = emulator, ours
+        self.fail = theirs.fail
+
+    def heard(self) -> bytes:
+        return b"".join(b64decode(message["audio"]) for message in self._socket.sent if message["type"] == "session.input_audio.append")
+
+    def end(self) -> None:
+        self._emulator.last.end("remote_hangup")
+        self._emulator.wake()
+
+    def stall(self) -> None:
+        self._socket.stalls = True
+
+
+@asynccontextmanager
+async def openai_live() -> AsyncGenerator[tuple[Model, object], None]:
+    ours, theirs = memory_websockets(Tapped, MemoryWebSocket)
+    assert isinstance(ours, Tapped)
+    emulator = OpenAILiveEmulator()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(emulator.serve, theirs)
+        async with open_openai_live_over(ours, "emulated") as model:
+            yield model, EmulatedLive(emulator, ours, theirs)
+        nursery.cancel_scope.cancel()
 
 
 class EmulatedAgent:

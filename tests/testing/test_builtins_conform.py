@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from testing.gemini_pair import gemini
-from testing.model_pairs import elevenlabs, openai, parrot, xai
+from testing.model_pairs import elevenlabs, openai, openai_live, parrot, xai
 from testing.source_pairs import memory
 
 from trioaudio.abc import Source
@@ -101,6 +101,11 @@ def test_parrot() -> None:
 def test_openai_against_its_emulator() -> None:
     report = check_model(openai)
     assert set(report.not_checked) <= {"say makes an answer", "history makes no answer"}
+
+
+def test_openai_live_against_its_emulator() -> None:
+    report = check_model(openai_live)
+    assert "appended audio is whole and in order" in report.passed
 
 
 def test_elevenlabs_against_its_emulator() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import trio
 
 from .._agent import Agent
-from .._errors import ModelRefused, OptionError, RemoteProtocolError
+from .._errors import ModelRefused, OptionError, RemoteProtocolError, UpgradeRefusedError
 from .._limits import Limits
 from .._model_events import AudioDelta, ModelEvent, SessionExpiring
 from .._secret import Secret
@@ -28,6 +28,8 @@ KEY = "OPENAI_API_KEY"
 URL = "wss://api.openai.com/v1"
 LONGEST_MESSAGE = 16 * 2**20
 """Characters of a message that comes in."""
+REFUSED = (401, 403)
+"""HTTP statuses that mean the key."""
 DRAIN = 10.0
 """Seconds that the server may take to put a session away."""
 
@@ -63,6 +65,7 @@ async def open_openai_live(
     Raises:
         OptionError: there is no key, an option is out of range, or the URL is none.
         InsecureConnectionError: the key would travel unencrypted.
+        ModelRefused: the server accepts no such key (HTTP status 401 or 403).
         trio.BrokenResourceError: the server cannot be reached, or does not want to.
     """
     options = OpenAILiveOptions(delegate, acknowledgement_ms, store, safety_identifier)
@@ -71,11 +74,14 @@ async def open_openai_live(
     key = key or _key_for(url)
     headers: dict[str, str | Secret] = {} if key is None else {"Authorization": key.prefixed("Bearer ")}
     limits = replace(Limits(), message=LONGEST_MESSAGE)
-    async with (
-        open_socket(url, headers=headers, insecure=insecure, limits=limits) as websocket,
-        open_openai_live_over(websocket, model, options, drain=drain) as opened,
-    ):
-        yield opened
+    async with AsyncExitStack() as stack:
+        try:
+            websocket = await stack.enter_async_context(open_socket(url, headers=headers, insecure=insecure, limits=limits))
+        except UpgradeRefusedError as exc:
+            if exc.status in REFUSED:
+                raise ModelRefused(f"{exc}; check the key in the variable {KEY}") from exc
+            raise
+        yield await stack.enter_async_context(open_openai_live_over(websocket, model, options, drain=drain))
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ from ..parser import add_command
 from .emulate_elevenlabs import add_elevenlabs
 from .emulate_gemini import add_gemini
 from .emulate_openai import add_openai
+from .emulate_openai_live import add_openai_live
 
 if TYPE_CHECKING:
     from ..parser import Commands
@@ -21,8 +22,9 @@ examples:
   trioaudio emulate openai
   trioaudio emulate openai --help
   trioaudio emulate elevenlabs
-  trioaudio emulate gemini"""
-PROVIDERS = (add_openai, add_elevenlabs, add_gemini)
+  trioaudio emulate gemini
+  trioaudio emulate openai-live"""
+PROVIDERS = (add_openai, add_openai_live, add_elevenlabs, add_gemini)
 """In the order in which the help lists them."""
 
 
