@@ -13,8 +13,10 @@ from rounds import Measure, cost_of_call, take_turns
 
 from trioaudio import Agent
 from trioaudio.audio import PCM16_16K, PCM16_24K, Frame
+from trioaudio.wire.elevenlabs import ElevenLabsWire
 from trioaudio.wire.gemini import GeminiWire
 from trioaudio.wire.openai import OpenAIWire
+from trioaudio.wire.xai import XaiWire
 
 TITLE = "wires: a piece of audio, beside json and base64 of the same message"
 
@@ -64,7 +66,40 @@ def _openai() -> Wire:
     return Wire(lambda: wire.receive_untrusted(delta), read_by_hand, lambda: wire.append(Frame(sound, PCM16_24K)), write_by_hand)
 
 
-WIRES: dict[str, Callable[[], Wire]] = {"gemini": _gemini, "openai": _openai}
+def _elevenlabs() -> Wire:
+    wire = ElevenLabsWire()
+    wire.initiate(Agent(), PCM16_16K, PCM16_16K)
+    formats = {"agent_output_audio_format": "pcm_16000", "user_input_audio_format": "pcm_16000"}
+    about = {"conversation_id": "conv_1", **formats}
+    wire.receive_untrusted(json.dumps({"type": "conversation_initiation_metadata", "conversation_initiation_metadata_event": about}), 0.0)
+    delta = json.dumps({"type": "audio", "audio_event": {"audio_base_64": b64encode(bytes(3_200)).decode(), "event_id": 1}})
+    sound = bytes(640)
+    return Wire(
+        lambda: wire.receive_untrusted(delta, 0.0),
+        lambda: b64decode(json.loads(delta)["audio_event"]["audio_base_64"]),
+        lambda: wire.append(Frame(sound, PCM16_16K)),
+        lambda: json.dumps({"user_audio_chunk": b64encode(sound).decode()}),
+    )
+
+
+def _xai() -> Wire:
+    wire = XaiWire()
+    wire.receive_untrusted('{"type":"conversation.created","conversation":{"id":"conv_1"}}')
+    wire.session_update(Agent(), PCM16_24K, PCM16_24K)
+    wire.receive_untrusted('{"type":"session.updated","session":{}}')
+    wire.receive_untrusted('{"type":"response.created","response":{"id":"resp_1"}}')
+    about = {"type": "response.output_audio.delta", "event_id": "event_1", "response_id": "resp_1", "item_id": "item_1"}
+    delta = json.dumps({**about, "output_index": 0, "content_index": 0, "delta": b64encode(bytes(4_800)).decode()})
+    sound = bytes(960)
+    return Wire(
+        lambda: wire.receive_untrusted(delta),
+        lambda: b64decode(json.loads(delta)["delta"]),
+        lambda: wire.append(Frame(sound, PCM16_24K)),
+        lambda: json.dumps({"type": "input_audio_buffer.append", "event_id": "event_1", "audio": b64encode(sound).decode()}),
+    )
+
+
+WIRES: dict[str, Callable[[], Wire]] = {"gemini": _gemini, "openai": _openai, "elevenlabs": _elevenlabs, "xai": _xai}
 
 
 def measure(effort: Effort, tell: Tell) -> list[Finding]:
