@@ -327,23 +327,34 @@ def test_a_call_ends_the_answer_that_announced_it() -> None:
     assert kinds(talk.hear(says.audio(1))) == ["response.created", "audio.output.delta"]
 
 
-def test_a_result_is_sent_once_with_whether_it_is_an_error() -> None:
+def test_a_result_is_kept_until_it_may_be_answered_and_sent_once_with_whether_it_is_an_error() -> None:
     talk = Talk()
     talk.hear(says.tool_call())
-    assert sent(talk.wire.tool_result("call_1", "no such city", error=True)) == [
+    assert talk.wire.tool_result("call_1", "no such city", error=True) == []
+    assert talk.wire.tool_result("call_1", "again") == talk.wire.tool_result("call_9", "of nothing") == []
+    assert sent(talk.wire.respond(None, talk.now)) == [
         {"type": "client_tool_result", "tool_call_id": "call_1", "result": "no such city", "is_error": True}
     ]
-    assert talk.wire.tool_result("call_1", "again") == talk.wire.tool_result("call_9", "of nothing") == []
     assert talk.wire.counts.needless == 2
 
 
-def test_after_results_the_agent_goes_on_unasked() -> None:
+def test_an_instruction_for_the_answer_to_results_goes_beside_the_conversation() -> None:
     talk = Talk()
     talk.hear(says.tool_call())
     talk.wire.tool_result("call_1", "warm")
+    assert [message["type"] for message in sent(talk.wire.respond("Be brief.", talk.now))] == ["contextual_update", "client_tool_result"]
     assert talk.wire.respond(None, talk.now) == []
-    [asked] = sent(talk.wire.respond(None, talk.now))
-    assert asked["type"] == "user_message"
+    talk.hear(says.words("It is warm."))
+    talk.wait(6.0)
+    assert [message["type"] for message in talk.owed()] == ["user_message"]
+
+
+def test_results_that_are_never_answered_are_known_not_to_be() -> None:
+    talk = Talk()
+    talk.hear(says.tool_call())
+    talk.wire.tool_result("call_1", "warm")
+    talk.wire.respond(None, talk.now)
+    assert kinds(talk.wait(22.0))[-2:] == ["response.created", "response.done"]
 
 
 # ---- what is asked for in text

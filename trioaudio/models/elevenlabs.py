@@ -266,12 +266,12 @@ class ElevenLabsModel(Model):
     async def respond(self, instructions: str | None = None) -> None:
         """As `Model.respond`: the agent is told in words, as if by the caller, for the protocol knows no other way.
 
-        After the results of tools nothing is sent: it goes on by itself.
+        Results of tools are sent now, and are what it answers.
         """
         await self._ask(self.wire.respond(instructions, trio.current_time()))
 
     async def send_tool_result(self, call_id: str, output: str, *, error: bool = False) -> None:
-        """As `Model.send_tool_result`; the agent goes on when it has it, unasked."""
+        """As `Model.send_tool_result`; the agent would answer it unasked, so it is kept until `respond`."""
         await self._line.send(self.wire.tool_result(call_id, output, error=error))
 
     async def update_context(self, text: str) -> None:

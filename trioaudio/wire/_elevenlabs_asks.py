@@ -43,6 +43,10 @@ class Asks:
         self.due = now + PATIENCE
         return [self._waiting.popleft()]
 
+    def expect(self, now: float) -> None:
+        """An answer is waited for that was asked for in another way."""
+        self.due = now + PATIENCE
+
     def answered(self) -> None:
         """An answer has begun."""
         self.due = math.inf

@@ -99,7 +99,8 @@ class ElevenLabsWire:
         self._owed: list[str] = []
         self._rest: Frame | None = None
         self._error: AgentError | None = None
-        self._speaking = self._goes_on = False
+        self._speaking = False
+        self._results: list[str] = []
         self._utterances, self._tentative, self._chat = 1, "", ""
         self._open_calls: dict[str, None] = {}
         self._unknown = self._pings = self._needless = self._failures = 0
@@ -162,21 +163,25 @@ class ElevenLabsWire:
     def respond(self, instructions: str | None, now: float) -> list[str]:
         """Let the agent speak: as `send_text`, for the protocol knows no other way to ask for an answer.
 
-        Nothing is sent for an answer to the results of tools, which the agent gives by itself.
+        Where results of tools are there, they are sent now: they are what the agent answers.
         """
-        if instructions is None and self._goes_on:
-            self._goes_on = False
-            return self._spared()
+        if self._results:
+            results, self._results = self._results, []
+            self._turns.pass_on()
+            self._asks.expect(now)
+            return [*(self.update_context(instructions) if instructions else ()), *results]
         return self.send_text(f"(An instruction, not said by the caller: {instructions or 'go on.'})", now)
 
     def tool_result(self, call_id: str, output: str, *, error: bool = False) -> list[str]:
-        """What came of a call, and whether that is an error; nothing is sent for one that is unknown or has its result."""
+        """What came of a call, and whether that is an error. It is kept until `respond`, for the agent answers it at once.
+
+        One of a call that is unknown, or has its result, goes nowhere.
+        """
         if call_id not in self._open_calls:
             return self._spared()
         del self._open_calls[call_id]
-        self._goes_on = True
-        self._turns.pass_on()
-        return [written({"type": "client_tool_result", "tool_call_id": call_id, "result": output, "is_error": error})]
+        self._results.append(written({"type": "client_tool_result", "tool_call_id": call_id, "result": output, "is_error": error}))
+        return []
 
     def update_context(self, words: str) -> list[str]:
         """Let the agent know something; it does not answer, and is not interrupted."""
