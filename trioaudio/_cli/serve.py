@@ -127,7 +127,7 @@ class _Account:
         """Where everything is, and how it ends."""
         self.tell(f"trioaudio {version('trioaudio')} is ready for calls")
         for what, name, where in self.rows:
-            self.tell(f"  {what:10}{name:12}{where}".rstrip())
+            self.tell(f"  {what:10}{name:11} {where}".rstrip())
         self.tell(f"  {'model':10}{service.model.text}")
         if service.options.agent is not None:
             self.tell(f"  {'agent':10}{service.options.agent}")
