@@ -284,6 +284,22 @@ class TestCalls:
         assert [line.text for line in session.transcript if line.speaker == "caller"] == ["(2.0 s of speech)", "(3.0 s of speech)"]
         assert emulator.sessions[-1].closing is None
 
+    async def test_a_call_goes_on_with_the_handle_when_its_connection_breaks(self) -> None:
+        emulator = GeminiEmulator()
+        async with open_call(emulator.model) as (_, session):
+            await session.send_message("I am Ada.")
+            await trio.sleep(5.0)
+            emulator.fail()
+            await trio.sleep(5.0)
+            await session.send_message("Still there?")
+            await trio.sleep(5.0)
+        assert [line.text for line in session.transcript] == ["I am Ada.", "Still there?"]
+        assert len({line.item_id for line in session.transcript}) == 2  # the provider has no ids, and each connection makes its own
+        first, second = emulator.sessions
+        assert "handle" in second.setup["sessionResumption"]
+        assert ("user", "I am Ada.") in second.conversation
+        assert not first.connected
+
     async def test_the_app_learns_that_the_connection_will_end_and_then_that_it_has(self) -> None:
         emulator = GeminiEmulator(options=GeminiServerOptions(lasts=100, warns=40))
         async with open_call(emulator.model) as (_, session):
@@ -348,6 +364,14 @@ async def test_a_call_over_a_port_of_this_machine(monkeypatch: pytest.MonkeyPatc
             with session.subscribe(ResponseDone) as done:
                 await anext(aiter(done))
     assert session.transcript[0].text == "Hi."
+
+
+async def test_an_address_that_has_no_websocket_is_refused_for_good() -> None:
+    with trio.fail_after(20):
+        async with GeminiEmulator().listen() as url:
+            with pytest.raises(ModelRefused, match="404"):
+                async with open_gemini("gemini-3.8-live", base_url=f"{url}/elsewhere", key=Secret("planted")):
+                    pass
 
 
 async def test_a_wrong_key_is_refused_for_good_and_never_shown() -> None:

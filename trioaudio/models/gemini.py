@@ -5,9 +5,10 @@ What is sent and what it means is `trioaudio.wire.gemini`; here it meets a webso
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Annotated, Literal, TypeAlias
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 import trio
 
 from .._agent import Agent
-from .._errors import ModelRefused, OptionError, RemoteProtocolError
+from .._errors import ModelRefused, OptionError, RemoteProtocolError, UpgradeRefusedError
 from .._history import HistoryItem
 from .._limits import Limits
 from .._model_events import ModelEvent
@@ -32,6 +33,11 @@ TOKEN = "auth_tokens/"
 """How ephemeral tokens begin."""
 LONGEST_MESSAGE = 16 * 2**20
 """Characters of a message that comes in."""
+
+REFUSED = (400, 401, 403, 404)
+"""HTTP statuses that mean that key, model or address will never be accepted."""
+
+_connections = itertools.count(1)
 
 _Header: TypeAlias = Literal["auto", "key", "token", "bearer"]
 
@@ -80,6 +86,7 @@ async def open_gemini(
     Raises:
         OptionError: there is no key, an option is out of range, or the URL is none.
         InsecureConnectionError: the key would travel unencrypted.
+        ModelRefused: the server accepts no such key, or knows no such address (HTTP 400, 401, 403, 404).
         trio.BrokenResourceError: the server cannot be reached, or does not want to.
     """
     options = GeminiOptions(
@@ -100,18 +107,21 @@ async def open_gemini(
     require_private(url, insecure=insecure)
     headers = _authorisation(key, "token" if by_token else header)
     limits = replace(Limits(), message=LONGEST_MESSAGE)
-    async with (
-        open_socket(url, headers=headers, insecure=insecure, limits=limits) as websocket,
-        open_gemini_over(websocket, model, options) as opened,
-    ):
-        yield opened
+    async with AsyncExitStack() as stack:
+        try:
+            websocket = await stack.enter_async_context(open_socket(url, headers=headers, insecure=insecure, limits=limits))
+        except UpgradeRefusedError as exc:
+            if exc.status in REFUSED:
+                raise ModelRefused(f"{exc}; check the key, the option header and base_url") from exc
+            raise
+        yield await stack.enter_async_context(open_gemini_over(websocket, model, options))
 
 
 @asynccontextmanager
 async def open_gemini_over(websocket: WebSocket, model: str, options: GeminiOptions | None = None) -> AsyncGenerator[Model, None]:
     """The model of this name at the other end of a websocket that is open already. Checkpoint: yes."""
     await trio.lowlevel.checkpoint()
-    opened = GeminiModel(websocket, GeminiWire(model, options))
+    opened = GeminiModel(websocket, GeminiWire(model, options, f"gemini{next(_connections)}_"))
     try:
         yield opened
     finally:

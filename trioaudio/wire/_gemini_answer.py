@@ -46,9 +46,9 @@ _AUDIO, _USUAL = "audio/pcm", "audio/pcm;rate=24000"
 
 
 class AnswerReader:
-    """Reads what belongs to answers; ``gate`` is told what begins and ends."""
+    """Reads what belongs to answers; ``gate`` is told what begins and ends, and ids begin with ``prefix``."""
 
-    def __init__(self, gate: QuestionGate) -> None:
+    def __init__(self, gate: QuestionGate, prefix: str = "") -> None:
         self.state: State = "idle"
         self.late_audio = 0
         """Pieces of audio that came too late."""
@@ -56,7 +56,7 @@ class AnswerReader:
         """Parts of answers that are neither sound nor words."""
         self.usage: Usage | None = None
         """What the answer that is being made has cost so far."""
-        self._gate = gate
+        self._gate, self._prefix = gate, prefix
         self._responses, self._items = itertools.count(1), itertools.count(1)
         self._response_id = self._item_id = ""
         self._received = 0
@@ -73,7 +73,7 @@ class AnswerReader:
         if self.state != "idle":
             return []
         late = self._all_words()
-        self.state, self._response_id = "speaking", f"resp_{next(self._responses)}"
+        self.state, self._response_id = "speaking", f"{self._prefix}resp_{next(self._responses)}"
         self._next_item()
         created = ResponseCreated(self._response_id, self._gate.begun())
         self._turn_open = True
@@ -169,7 +169,7 @@ class AnswerReader:
         return [*begun, AudioDelta(self._item_id, frame, self._response_id)]
 
     def _next_item(self) -> None:
-        self._item_id, self._received, self._sounds = f"item_{next(self._items)}", 0, False
+        self._item_id, self._received, self._sounds = f"{self._prefix}item_{next(self._items)}", 0, False
 
     def _audio_over(self) -> list[ModelEvent]:
         sounds, self._sounds = self._sounds, False

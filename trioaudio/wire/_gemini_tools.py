@@ -74,9 +74,10 @@ class _Open(NamedTuple):
 
 
 class CallBook:
-    """Which calls were made, and what came of them; each has one result."""
+    """Which calls were made, and what came of them; each has one result. Ids that are made here begin with ``prefix``."""
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "") -> None:
+        self._prefix = prefix
         self._numbers = itertools.count(1)
         self._open: Remembered[_Open] = Remembered()
         self._made: Remembered[None] = Remembered()
@@ -89,7 +90,7 @@ class CallBook:
 
     def _call(self, call: Message, response_id: str) -> ToolCall | None:
         their_id, tool = name_or_none(call, "id"), name_or_none(call, "name")
-        call_id = their_id or f"call_{next(self._numbers)}"
+        call_id = their_id or f"{self._prefix}call_{next(self._numbers)}"
         if tool is None or call_id in self._made:
             return None
         try:

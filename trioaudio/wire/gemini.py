@@ -71,9 +71,15 @@ class GeminiCounts:
 
 
 class GeminiWire:
-    """One connection's memory; ``model`` is its name, and ``options`` say how the session is to be."""
+    """One connection's memory.
 
-    def __init__(self, model: str, options: GeminiOptions | None = None) -> None:
+    Args:
+        model: its name.
+        options: how the session is to be.
+        prefix: how the ids begin that are made here; another for each connection, for one session may have several.
+    """
+
+    def __init__(self, model: str, options: GeminiOptions | None = None, prefix: str = "") -> None:
         self.model: str = model
         self.options: GeminiOptions = options or GeminiOptions()
         self.phase: Phase = "connecting"
@@ -84,10 +90,10 @@ class GeminiWire:
         self._takes_turns = self.options.takes_turns(model)
         self._input_format = PCM16_16K
         self._gate = QuestionGate()
-        self._answer = AnswerReader(self._gate)
-        self._calls = CallBook()
-        self._utterances = itertools.count(1)
-        self._heard_item, self._heard, self._heard_before = f"heard_{next(self._utterances)}", "", 0
+        self._answer = AnswerReader(self._gate, prefix)
+        self._calls = CallBook(prefix)
+        self._utterances = (f"{prefix}heard_{number}" for number in itertools.count(1))
+        self._heard_item, self._heard, self._heard_before = next(self._utterances), "", 0
         self._caller_speaks = self._is_told_of_speech = False
         self._unknown = self._needless = 0
 
@@ -265,7 +271,7 @@ class GeminiWire:
         words, self._heard, self._heard_before = self._heard[:end].strip(), self._heard[end:], 0
         if not words:
             return []
-        item_id, self._heard_item = self._heard_item, f"heard_{next(self._utterances)}"
+        item_id, self._heard_item = self._heard_item, next(self._utterances)
         return [InputTranscript(item_id, words)]
 
     def _answered(self, events: list[ModelEvent]) -> list[ModelEvent]:
