@@ -162,7 +162,7 @@ def install_node_clients(session: nox.Session) -> None:
         shutil.copy(ROOT / "tests" / "clients" / name, folder)
     quiet = ("--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error")
     session.run("npm", "install", *quiet, "--prefix", str(folder), external=True, silent=True)
-    session.env["TRIOAUDIO_NODE_CLIENTS"] = str(folder)
+    session.env["SDK_NODE_CLIENTS"] = str(folder)
 
 
 @nox.session

@@ -20,7 +20,7 @@ from trioaudio.testing import OpenAIEmulator, OpenAIServerOptions
 from trioaudio.wire.openai_server import OpenAIServer
 
 CLIENTS = Path(__file__).parents[1] / "clients"
-NODE_CLIENTS = "TRIOAUDIO_NODE_CLIENTS"
+NODE_CLIENTS = "SDK_NODE_CLIENTS"
 """Names a folder with what ``package.json`` asks for, and the scripts."""
 
 
