@@ -160,7 +160,7 @@ class TestACall:
         assert [end.reason.kind for end in ends] == [{"garbage": "broken", "fail": "broken", "hang_up": "hangup", "stall": "closed"}[do]]
 
     @pytest.mark.parametrize(
-        ("lines", "why"), [(["hello"], "garbage"), ([b"\xff"], "garbage"), ([], "left")], ids=["text", "audio", "nothing"]
+        ("lines", "why"), [(["hello"], "garbage"), ([b"\xff"], "garbage"), ([], "no_start")], ids=["text", "audio", "nothing"]
     )
     async def test_what_begins_otherwise_is_refused(self, lines: list[str | bytes], why: str, autojump_clock: MockClock) -> None:
         listener = AsteriskListener()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import ClassVar
 
 import pytest
 import trio
@@ -74,6 +76,15 @@ async def test_the_words_of_an_app_and_of_callers_are_no_labels(autojump_clock: 
         assert "planted" not in metrics
         assert value(metrics, 'trioaudio_calls_rejected_total{reason="other"}') == 1
         assert value(metrics, 'trioaudio_calls_ended_total{reason="rejected"}') == 1
+
+
+async def test_what_a_listener_counts_is_shown(autojump_clock: MockClock) -> None:
+    class Counting(ScriptedExchange):
+        counters: ClassVar[Mapping[str, int]] = {"turned_away": 3}
+
+    async with open_admin_port(0) as admin, open_server(Counting(), answer) as admin.server:
+        _, metrics = await ask(admin, "/metrics")
+        assert re.findall(r'^trioaudio_listeners_total\{what="(.*)"\} 3$', metrics, re.MULTILINE) == ["scripted.turned_away"]
 
 
 async def test_a_port_in_use_is_named_with_its_own_option(door: OpenFrontDoor, autojump_clock: MockClock) -> None:

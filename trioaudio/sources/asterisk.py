@@ -186,12 +186,12 @@ class AsteriskListener(Listener):
 
     def __init__(self, user: str = "asterisk", password: Secret | None = None, lead: float = 1.5, timeouts: Timeouts | None = None) -> None:
         self._user, self._password, self._lead, self._timeouts = user, password, lead, timeouts or Timeouts()
-        self._counts = Counter(dict.fromkeys(("unauthorized", "garbage", "left"), 0))
+        self._counts = Counter(dict.fromkeys(("unauthorized", "garbage", "no_start", "left"), 0))
         self._came, self._calls = trio.open_memory_channel[Invitation](1_000)
 
     @property
     def counters(self) -> Mapping[str, int]:
-        """Who was refused: ``unauthorized``, ``garbage`` (no call began on the websocket); and who had ``left`` before it could."""
+        """Who was refused: ``unauthorized``, ``garbage`` instead of a call, ``no_start`` in time; and who had ``left`` before it could."""
         return dict(self._counts)
 
     async def receive(self) -> Invitation:
@@ -226,7 +226,7 @@ class AsteriskListener(Listener):
             self._count("garbage")
             await websocket.aclose(1002, str(exc))
         except (trio.EndOfChannel, trio.BrokenResourceError):
-            self._count("left")
+            self._count("left" if line.end[0] is not None else "no_start")
             await websocket.aclose(1008, "no call has begun")
         else:
             call = self._call(line, media, items, parameters or {})
