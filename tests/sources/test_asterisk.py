@@ -64,6 +64,15 @@ class TestWhatIsHeard:
             assert b"".join(frame.data for frame in far.heard())[:24_720] == tone(0.515, PCM16_24K).data
             assert not far.channel.losses
 
+    @pytest.mark.parametrize("seconds", [0.01, 0.02])
+    async def test_the_shortest_word_is_played_too(self, seconds: float, autojump_clock: MockClock) -> None:
+        async with answered() as (source, far), open_channel(source) as channel:
+            with channel.turn("a") as turn:
+                turn.send_nowait(tone(seconds, PCM16_24K))
+            with trio.fail_after(1):
+                await channel.wait_heard()
+            assert far.heard()[0].data.startswith(tone(seconds, PCM16_24K).data)
+
     async def test_audio_that_comes_in_odd_pieces_has_no_gaps(self, autojump_clock: MockClock) -> None:
         said = tone(1.0, PCM16_24K)
         async with answered() as (source, far), open_channel(source) as channel:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from uuid import UUID, uuid4
 
 import pytest
@@ -12,11 +13,11 @@ from trio.testing import MockClock
 
 from trioaudio import Dtmf, Event, Hangup, OptionError, Timeouts, open_admin_port, open_channel, open_server
 from trioaudio.abc import Invitation, connect_tcp
-from trioaudio.audio import PCM16_8K, PCM16_24K, PTIME, Frame
+from trioaudio.audio import PCM16_8K, PCM16_24K, PTIME, Converter, Frame
 from trioaudio.clips import tone
-from trioaudio.sources.audiosocket import AudioSocketListener, open_audiosocket
+from trioaudio.sources.audiosocket import AudioSocketListener, AudioSocketSource, open_audiosocket
 from trioaudio.testing import FakeAsterisk, cancel_sweep, check_listener, check_source, memory_pipes
-from trioaudio.wire.audiosocket import CALL, GOODBYE, written
+from trioaudio.wire.audiosocket import CALL, GOODBYE, AudioSocketReader, written, written_audio
 
 
 @pytest.mark.parametrize("format", [PCM16_8K, PCM16_24K], ids=str)
@@ -129,11 +130,14 @@ class TestACall:
 
     async def test_audio_of_another_rate_is_converted(self, autojump_clock: MockClock) -> None:
         async with answered(PCM16_8K) as (source, far):
-            far.send_bytes(b"\x13" + len(tone(0.1, PCM16_24K).data).to_bytes(2, "big") + tone(0.1, PCM16_24K).data)
-            [frame] = await received(source, 1)
-            assert isinstance(frame, Frame)
-            assert frame.format == PCM16_8K
-            assert abs(frame.duration - 0.1) < 0.003
+            said, converter = tone(0.1, PCM16_24K).split(480), Converter(PCM16_24K, PCM16_8K)
+            for piece in said:
+                far.send_bytes(written_audio(piece))
+            expected = b"".join(converter.convert(piece).data for piece in said)
+            got = [frame for frame in await received(source, 5) if isinstance(frame, Frame)]
+            assert {frame.format for frame in got} == {PCM16_8K}
+            assert b"".join(frame.data for frame in got) == expected  # one stream, not five
+            assert [frame.media_time for frame in got] == [sum(each.num_samples for each in got[:i]) for i in range(5)]
 
     async def test_it_hears_whole_frames_never_more_than_one_ahead(self, autojump_clock: MockClock) -> None:
         async with answered() as (source, far), open_channel(source) as channel:
@@ -173,6 +177,24 @@ class TestACall:
             await trio.sleep(0.5)
             far.hang_up()
             assert (await channel.wait_closed()).kind == "hangup"
+
+    async def test_a_reset_is_a_hang_up_and_other_failures_are_not(self, autojump_clock: MockClock) -> None:
+        for error, end in ((ConnectionResetError(), trio.EndOfChannel), (TimeoutError(), trio.BrokenResourceError)):
+            ours, theirs = memory_pipes()
+            source = AudioSocketSource(theirs, AudioSocketReader(), deque(), PCM16_8K)
+            ours.fail(error)
+            with pytest.raises(end):
+                await source.receive()
+
+    async def test_who_receives_learns_of_a_hang_up_before_who_sends(self, autojump_clock: MockClock) -> None:
+        ours, theirs = memory_pipes()
+        source = AudioSocketSource(theirs, AudioSocketReader(), deque(), PCM16_8K)
+        ours.fail(BrokenPipeError())
+        await source.send(tone(PTIME, PCM16_8K))
+        with pytest.raises(trio.EndOfChannel):
+            await source.receive()
+        with pytest.raises(trio.BrokenResourceError):
+            await source.send(tone(PTIME, PCM16_8K))
 
     async def test_a_failure_is_none(self, autojump_clock: MockClock) -> None:
         async with answered() as (source, far), open_channel(source) as channel:

@@ -137,7 +137,8 @@ class TestWhatIsSaid:
         begun.play(loud(160), 0.1)
         status = "STATUS channel_id:pbx-1.9 queue_length:4 xon_level:800 xoff_level:900 queue_full:false bulk_media:false media_paused:true"
         assert begun.receive_untrusted(status, 0.1) == [MediaPlayed(960, 0, final=True)]
-        assert begun.receive_untrusted("MEDIA_MARK_PROCESSED 0:10", 0.1) == []
+        for stale in ("0:10", "0:1", "1:2", "2:0"):
+            assert begun.receive_untrusted(f"MEDIA_MARK_PROCESSED {stale}", 0.1) == []
         assert begun.receive_untrusted("MEDIA_MARK_PROCESSED 1:1", 0.2) == [MediaPlayed(160, 1)]
 
     def test_it_waits_while_the_queue_is_full(self) -> None:

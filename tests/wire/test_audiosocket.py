@@ -52,8 +52,8 @@ class TestWhatAsteriskSays:
         assert frame == Frame(b"\x05\0", AudioFormat("pcm16", rate))
 
     def test_media_time_counts_samples(self) -> None:
-        frames = read(written_audio(Frame.silence(160, PCM16_8K)) * 2)
-        assert [frame.media_time for frame in frames if isinstance(frame, Frame)] == [0, 160]
+        frames = read(written_audio(Frame.silence(160, PCM16_8K)) * 2 + written_audio(Frame.silence(480, PCM16_24K)))
+        assert [frame.media_time for frame in frames if isinstance(frame, Frame)] == [0, 160, 0]
 
     def test_keys(self) -> None:
         assert read(bytes.fromhex("030001 35 030001 23 030001 61")) == [Dtmf("5"), Dtmf("#"), Dtmf("A")]
@@ -150,6 +150,9 @@ class TestOneTimeIds:
             ids.allow(ID)
         assert [once.take_untrusted(ID, time) for time in (0, 1e9)] == [{}, "used_id"]
         assert [always.take_untrusted(ID, time) for time in (0, 1e9)] == [{}, {}]
+        issued = always.issue(0.0)
+        assert issued is not None
+        assert [always.take_untrusted(issued, time) for time in (0, 1)] == [{}, "used_id"]
 
     def test_so_many_wait_and_no_more_until_they_are_too_old(self) -> None:
         ids = OneTimeIds()
