@@ -25,6 +25,7 @@ def test_a_listener_is_given_its_options_and_says_where_it_is(process: Start) ->
             account = ""
             while "Ctrl-C" not in account:
                 account += started.stdout.readline()  # type: ignore[union-attr]  # it has one
+            assert str(id) not in account
             port = re.search(r"audiosocket\s*\S* 127\.0\.0\.1:(\d+)", account)
             assert port, account
             for _ in range(2):

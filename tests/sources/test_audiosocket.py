@@ -12,6 +12,7 @@ from sources.spoken import hello
 from trio.testing import MockClock
 
 from trioaudio import Dtmf, Event, Hangup, OptionError, Timeouts, open_admin_port, open_channel, open_server
+from trioaudio._plugins import choose_listener
 from trioaudio.abc import Invitation, connect_tcp
 from trioaudio.audio import PCM16_8K, PCM16_24K, PTIME, Converter, Frame
 from trioaudio.clips import tone
@@ -237,6 +238,9 @@ class TestOpened:
             async with open_audiosocket("secret", port=0):
                 pass
         assert "secret" not in str(raised.value)
+
+    async def test_an_id_is_a_secret(self) -> None:
+        assert choose_listener(f"audiosocket:{uuid4()}").text == "audiosocket:***"
 
     async def test_a_caller_is_answered_and_heard(self) -> None:
         """The whole call, with the parrot: the caller speaks, and hears what they said."""

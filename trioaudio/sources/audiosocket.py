@@ -6,6 +6,7 @@ import logging
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
+from typing import Annotated
 from uuid import UUID
 
 import trio
@@ -13,7 +14,7 @@ import trio
 from .._errors import FormatError, OptionError, RemoteProtocolError
 from .._events import Event
 from .._limits import Timeouts
-from ..abc import AdminDoor, FarEnd, Invitation, Listener, Paced, Pipe, Request, Response, Source, listener_plugin, open_tcp
+from ..abc import AdminDoor, FarEnd, Invitation, Listener, Option, Paced, Pipe, Request, Response, Source, listener_plugin, open_tcp
 from ..audio import PCM16_8K, PTIME, AudioFormat, Converter, Frame
 from ..wire.audiosocket import GOODBYE, AudioSocketItem, AudioSocketReader, CallId, Failed, HungUp, written_audio
 from ..wire.one_time_ids import OneTimeIds
@@ -274,7 +275,7 @@ async def _part(pipe: Pipe) -> None:
 @listener_plugin("audiosocket")
 @asynccontextmanager
 async def open_audiosocket(
-    id: str = "",
+    id: Annotated[str, Option(secret=True)] = "",
     *,
     reuse: bool = False,
     host: str = "127.0.0.1",
