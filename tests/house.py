@@ -90,7 +90,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "_sessions.local_ear",
     ),
     (
-        *("_sessions.history", "_sessions.caller_audio", "_sessions.adapted", "_sessions.connection", "_sessions.link"),
+        *("_sessions.history", "_sessions.caller_audio", "_sessions.adapted", "_sessions.connection", "_sessions.relay", "_sessions.link"),
         *("_sessions.mender", "_sessions.hold", "_sessions.inferred_turns", "_sessions.full_duplex"),
     ),
     (

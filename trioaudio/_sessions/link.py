@@ -12,7 +12,7 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import trio
 
@@ -35,13 +35,12 @@ from ..audio import AudioFormat, Frame
 from .adapted import adapted
 from .caller_audio import CallerAudio
 from .connection import LOST, Connection, Open, is_lost, is_refused
+from .relay import Relay, T
 
 log = logging.getLogger("trioaudio.session")
 
 GRACE = 1.0
 """Seconds for whoever reads a connection to hear why nobody can write to it: it may have ended in order."""
-
-T = TypeVar("T")
 
 
 class Patron(Protocol):
@@ -70,7 +69,7 @@ class Outage:
     planned: bool = False
 
 
-class Link(Model):
+class Link(Relay):
     """A model that survives its connections.
 
     Args:
@@ -420,13 +419,7 @@ class Link(Model):
         self._write_failed(connection, error)
 
     async def carry_out(self, command: Callable[[Connection], Awaitable[T]]) -> T:
-        """Carry out a command on the current connection, or on the next one if it breaks meanwhile. Checkpoint: yes.
-
-        Raises:
-            trio.ClosedResourceError: the session has ended, and there is no connection.
-            trio.BrokenResourceError: the connection broke, and there is no other.
-            CapabilityError: as the model says.
-        """
+        """As `Relay.carry_out`."""
         while True:
             connection = self.current
             if connection is None:
@@ -468,46 +461,6 @@ class Link(Model):
                 await trio.lowlevel.checkpoint()
 
         await self.carry_out(truncate)
-
-    async def commit(self) -> None:
-        """As `Model.commit`."""
-        await self.carry_out(lambda connection: connection.model.commit())
-
-    async def send_text(self, text: str) -> None:
-        """As `Model.send_text`."""
-        await self.carry_out(lambda connection: connection.model.send_text(text))
-
-    async def say(self, text: str) -> None:
-        """As `Model.say`."""
-        await self.carry_out(lambda connection: connection.model.say(text))
-
-    async def respond(self, instructions: str | None = None) -> None:
-        """As `Model.respond`."""
-        await self.carry_out(lambda connection: connection.model.respond(instructions))
-
-    async def send_tool_result(self, call_id: str, output: str, *, error: bool = False) -> None:
-        """As `Model.send_tool_result`."""
-        await self.carry_out(lambda connection: connection.model.send_tool_result(call_id, output, error=error))
-
-    async def clear(self) -> None:
-        """As `Model.clear`."""
-        await self.carry_out(lambda connection: connection.model.clear())
-
-    async def send_image(self, data: bytes, media_type: str, text: str | None = None) -> None:
-        """As `Model.send_image`."""
-        await self.carry_out(lambda connection: connection.model.send_image(data, media_type, text))
-
-    async def aside(self, instructions: str) -> str:
-        """As `Model.aside`."""
-        return await self.carry_out(lambda connection: connection.model.aside(instructions))
-
-    async def create_item(self, item: HistoryItem) -> None:
-        """As `Model.create_item`."""
-        await self.carry_out(lambda connection: connection.model.create_item(item))
-
-    async def delete_item(self, item_id: str) -> None:
-        """As `Model.delete_item`."""
-        await self.carry_out(lambda connection: connection.model.delete_item(item_id))
 
     async def update(self, agent: Agent) -> None:
         """As `Model.update`; connections to come are this agent too."""
