@@ -49,6 +49,8 @@ from trioaudio.testing import (
     FakeAsterisk,
     OpenAIEmulator,
     OpenAIFault,
+    OpenAILiveEmulator,
+    OpenAILiveServerOptions,
     OpenAIReply,
     Script,
     ScriptedFarEnd,
@@ -164,7 +166,7 @@ async def talk(leavings: Leavings, channel: Channel, model: Any, agent: Agent | 
                 await anext(aiter(started))
             await trio.sleep(0.3)
             interruption = session.interrupt()
-            assert interruption, "nothing was said"
+            assert interruption.turns, "nothing was said"
             leavings.add_objects("an interruption", interruption)
             await channel.send_audio(voice(0.5, channel.output_format))
             channel.emit(Dtmf("1"))
@@ -340,6 +342,21 @@ async def memory_to_openai(leavings: Leavings) -> None:
         leavings.add_error("a model that left", exc)
 
 
+async def memory_to_openai_live(leavings: Leavings) -> None:
+    """A whole call with an emulated full-duplex server, and one whose account is empty."""
+    emulator = OpenAILiveEmulator()
+    source, far_end = memory_pair(PCM16_24K)
+    async with open_channel(source) as channel:
+        far_end.say(voice(2.0, PCM16_24K))
+        await talk(leavings, channel, emulator.model, planted_agent().replace(provider_options={}))
+    leavings.add_objects("an emulator", emulator, emulator.sessions)
+    try:
+        async with open_call(OpenAILiveEmulator(OpenAILiveServerOptions(fatal="insufficient_quota")).model, planted_agent()):
+            pass
+    except (OptionError, trio.BrokenResourceError) as exc:
+        leavings.add_error("a model that refused", exc)
+
+
 async def audiosocket_listener(leavings: Leavings) -> None:
     """A call that talks, one whose id is used, and somebody who sends a voice instead of an id."""
     listener, asterisk = AudioSocketListener(), FakeAsterisk(PCM16_24K, line_open=True)
@@ -405,6 +422,7 @@ SCENARIOS: dict[str, Scenario] = {
     "listener audiosocket": audiosocket_listener,
     "source memory, model parrot": memory_to_parrot,
     "source memory, model openai": memory_to_openai,
+    "source memory, model openai-live": memory_to_openai_live,
     "source wavfile, model parrot": wavfile_to_parrot,
     "listener memory": memory_listener,
     "a listener fails": a_listener_fails,

@@ -13,7 +13,7 @@ Source: typed models of the official SDK (``openai.types.live``, openai 3.54) wi
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
 from .._agent import Agent
@@ -56,7 +56,7 @@ class OpenAILiveOptions:
     delegate: str = "delegate"
     acknowledgement_ms: int | None = None
     store: bool | None = None
-    safety_identifier: str | None = None
+    safety_identifier: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """Raises `OptionError` when a value cannot be."""

@@ -41,12 +41,12 @@ class OpenAILiveServerOptions:
         fatal: the code of an error that ends the session instead of beginning it, such as ``insufficient_quota``.
     """
 
-    key: str | None = None
+    key: str | None = field(default=None, repr=False)
     lasts: float = 3600.0
     fatal: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class OpenAILiveServer:
     """One session; times are seconds of whatever clock the caller uses.
 
@@ -73,6 +73,10 @@ class OpenAILiveServer:
     _begun: float = 0.0
     _heard: list[Frame] = field(default_factory=list)
     _to_say: deque[Frame] = field(default_factory=deque)
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closing else "open" if self.session is not None else "new"
+        return f"<OpenAILiveServer {state}, {self.heard_seconds:.1f} s heard>"
 
     # ---- what the shell does
 
