@@ -35,7 +35,7 @@ messages = st.dictionaries(st.sampled_from(FIELDS), values, max_size=5).flatmap(
 anything = messages | st.text(max_size=40) | st.binary(max_size=40) | st.sampled_from(["[" * 100_000, '{"type":' + "9" * 5000 + "}"])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(anything, max_size=5))
 def test_raises_only_the_protocol_error(data: list[str | bytes]) -> None:
     wire = OpenAILiveWire("gpt-live-1")
@@ -45,7 +45,7 @@ def test_raises_only_the_protocol_error(data: list[str | bytes]) -> None:
             assert all(isinstance(event, ModelEvent) for event in wire.receive_untrusted(each))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(anything, max_size=5))
 def test_the_emulated_server_refuses_and_lives(data: list[str | bytes]) -> None:
     server = OpenAILiveServer(OpenAILiveServerOptions(), 0.0)
