@@ -1177,14 +1177,14 @@ FAULTS = [
     ),
     Fault(
         "an answer counts as the one that was asked for, whatever its tag",
-        "wire/_openai_gate.py",
+        "wire/_openai/gate.py",
         'self.state == "requested" and not self._tags_come_back',
         'self.state == "requested"',
         ("wire/test_openai_gate.py",),
     ),
     Fault(
         "an aside that nobody waits for is taken for an answer",
-        "wire/_openai_asides.py",
+        "wire/_openai/asides.py",
         "return tag if tag in self._open or tag in self._forgotten else None",
         "return tag if tag in self._open else None",
         ("wire/test_openai_asides.py",),
@@ -1198,14 +1198,14 @@ FAULTS = [
     ),
     Fault(
         "the server is told of more than was heard",
-        "wire/_openai_ledger.py",
+        "wire/_openai/ledger.py",
         "return list(self._cuts(item, heard))",
         "return list(self._cuts(item, heard + 1_200))",
         ("wire/test_openai_truncation.py", "models/test_openai_holds.py"),
     ),
     Fault(
         "the gate is shut by what the caller did not say",
-        "wire/_openai_input.py",
+        "wire/_openai/input.py",
         '        self._stopped[name_or_none(message, "item_id") or ""] = None\n        self._gate.speech_stopped(self._answered)\n        return []',
         "        return []",
         ("wire/test_openai_gate.py",),

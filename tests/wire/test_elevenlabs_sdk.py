@@ -15,7 +15,7 @@ from wire.elevenlabs_says import Talk
 
 from trioaudio import Agent
 from trioaudio.testing import ElevenLabsCall, ElevenLabsEmulator, ElevenLabsQuestion, ElevenLabsReply, ElevenLabsServerOptions
-from trioaudio.wire._elevenlabs_initiation import UNDERSTOOD
+from trioaudio.wire._elevenlabs.initiation import UNDERSTOOD
 
 elevenlabs = pytest.importorskip("elevenlabs", reason="the dependency group sdk is not installed")
 

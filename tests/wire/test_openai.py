@@ -49,7 +49,7 @@ from trioaudio import (
     Usage,
 )
 from trioaudio.audio import ALAW_8K, MULAW_8K, PCM16_8K, PCM16_24K, AudioFormat, Frame
-from trioaudio.wire._openai_errors import MEANINGS
+from trioaudio.wire._openai.errors import MEANINGS
 from trioaudio.wire.openai import OpenAIWire, SessionOptions
 
 # ---- phases

@@ -20,7 +20,7 @@ from .._history import HistoryItem
 from .._model_events import ModelEvent, SessionExpiring
 from ..abc import Capability, MessageLine, Model, WebSocket
 from ..audio import PCM16_24K, AudioFormat, Frame
-from ..wire._openai_formats import FORMATS
+from ..wire._openai.formats import FORMATS
 from ..wire.openai import AsideEnd, OpenAIWire
 
 KEY = "OPENAI_API_KEY"

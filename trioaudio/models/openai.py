@@ -15,7 +15,7 @@ from .._errors import ModelRefused, OptionError, RestError, UpgradeRefusedError
 from .._limits import Limits
 from .._secret import Secret
 from ..abc import Model, Option, WebSocket, model_plugin, open_rest, open_socket, require_private
-from ..wire._openai_secrets import secret_request, secret_untrusted
+from ..wire._openai.secrets import secret_request, secret_untrusted
 from ..wire.openai import BETA, GA, OpenAIWire, SessionOptions
 from ._openai_connection import KEY, OpenAIModel
 

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from .. import Agent, Event, Limits, Session, Timeouts, open_channel, open_session
 from ..abc import Model
 from ._far_end import ScriptedFarEnd
-from ._script import Script
+from ._scripts.script import Script
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ import trio
 
 from .. import FrontDoorError, LocalProtocolError, RemoteProtocolError
 from ..abc import Auth, Fields, FrontDoor, Handler, Headers, Request, Response, Route, Upgrade, UpgradeHandler, WebSocket
-from ._company import open_company
+from ._carriers.company import open_company
 from ._memory_socket import MemoryWebSocket, memory_websockets
 
 WEBSOCKET = "websocket"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import trio
 
 from ..abc import WebSocket
-from ._company import open_company
+from ._carriers.company import open_company
 
 RETRANSMISSION = 0.2
 """Seconds a lost packet is missed for, until TCP sends it again (RFC 6298 begins with 1 s; what is in use is 200 ms)."""

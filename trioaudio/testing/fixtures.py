@@ -15,14 +15,14 @@ import pytest
 
 from .. import Session
 from ._call import open_call
+from ._carriers.asterisk import FakeAsterisk
+from ._carriers.twilio import FakeTwilio
 from ._clocks import LATE, run_virtual
-from ._elevenlabs_emulator import ElevenLabsEmulator
-from ._fake_asterisk import FakeAsterisk
-from ._fake_twilio import FakeTwilio
+from ._emulators.elevenlabs import ElevenLabsEmulator
+from ._emulators.gemini import GeminiEmulator
+from ._emulators.openai import OpenAIEmulator
+from ._emulators.openai_live import OpenAILiveEmulator
 from ._far_end import ScriptedFarEnd
-from ._gemini_emulator import GeminiEmulator
-from ._openai_emulator import OpenAIEmulator
-from ._openai_live_emulator import OpenAILiveEmulator
 
 OpenCall: TypeAlias = Callable[..., AbstractAsyncContextManager[tuple[ScriptedFarEnd, Session]]]
 """What the fixture ``call`` is, for annotations."""

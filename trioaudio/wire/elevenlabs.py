@@ -40,12 +40,12 @@ from .._model_events import (
     ToolCall,
 )
 from ..audio import AudioFormat, Frame
-from ._elevenlabs_asks import Asks
-from ._elevenlabs_errors import AgentError, error_untrusted, is_final
-from ._elevenlabs_formats import format_named, written_format
-from ._elevenlabs_initiation import ConversationOptions as ConversationOptions
-from ._elevenlabs_initiation import initiation
-from ._elevenlabs_turns import MAX_ID, AgentTurns
+from ._elevenlabs.asks import Asks
+from ._elevenlabs.errors import AgentError, error_untrusted, is_final
+from ._elevenlabs.formats import format_named, written_format
+from ._elevenlabs.initiation import ConversationOptions as ConversationOptions
+from ._elevenlabs.initiation import initiation
+from ._elevenlabs.turns import MAX_ID, AgentTurns
 from ._json import MAX_TEXT, Message, count, name_or_none, number_or_none, object_untrusted, part, text, written
 
 Phase: TypeAlias = Literal["created", "initiating", "ready", "refused"]

@@ -22,16 +22,16 @@ from typing import Literal, NamedTuple
 
 from ..audio import Frame
 from ..audio._tape import Tape
-from ._elevenlabs_formats import DEFAULT, format_named
-from ._elevenlabs_initiation import UNDERSTOOD
-from ._elevenlabs_server_checks import AgentRefusedError, audio_of, overrides_of, read
-from ._elevenlabs_server_reply import ElevenLabsAnswer as ElevenLabsAnswer
-from ._elevenlabs_server_reply import ElevenLabsCall as ElevenLabsCall
-from ._elevenlabs_server_reply import ElevenLabsQuestion as ElevenLabsQuestion
-from ._elevenlabs_server_reply import ElevenLabsReply as ElevenLabsReply
-from ._elevenlabs_server_reply import parrot as parrot
-from ._elevenlabs_server_reply import sound_of
-from ._elevenlabs_server_turn import TurnMaker
+from ._elevenlabs.formats import DEFAULT, format_named
+from ._elevenlabs.initiation import UNDERSTOOD
+from ._elevenlabs_server.checks import AgentRefusedError, audio_of, overrides_of, read
+from ._elevenlabs_server.reply import ElevenLabsAnswer as ElevenLabsAnswer
+from ._elevenlabs_server.reply import ElevenLabsCall as ElevenLabsCall
+from ._elevenlabs_server.reply import ElevenLabsQuestion as ElevenLabsQuestion
+from ._elevenlabs_server.reply import ElevenLabsReply as ElevenLabsReply
+from ._elevenlabs_server.reply import parrot as parrot
+from ._elevenlabs_server.reply import sound_of
+from ._elevenlabs_server.turn import TurnMaker
 from ._json import Message, written
 
 PREROLL = 0.3

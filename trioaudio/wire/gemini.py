@@ -34,14 +34,14 @@ from .._model_events import (
     SessionExpiring,
 )
 from ..audio import PCM16_16K, PCM16_24K, AudioFormat, Frame
-from ._gemini_answer import AnswerReader
-from ._gemini_closing import is_final
-from ._gemini_gate import QuestionGate
-from ._gemini_history import written_history
-from ._gemini_setup import GeminiOptions as GeminiOptions
-from ._gemini_setup import setup_object
-from ._gemini_tools import CallBook
-from ._gemini_usage import usage_untrusted
+from ._gemini.answer import AnswerReader
+from ._gemini.closing import is_final
+from ._gemini.gate import QuestionGate
+from ._gemini.history import written_history
+from ._gemini.setup import GeminiOptions as GeminiOptions
+from ._gemini.setup import setup_object
+from ._gemini.tools import CallBook
+from ._gemini.usage import usage_untrusted
 from ._json import MAX_TEXT, Message, name_or_none, object_untrusted, part, text, written
 
 Phase: TypeAlias = Literal["connecting", "configuring", "ready"]

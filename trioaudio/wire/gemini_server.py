@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable
 
 from ..audio import Frame
-from ._gemini_server_checks import (
+from ._gemini_server.checks import (
     INTERNAL,
     POLICY,
     GeminiClosing,
@@ -29,14 +29,14 @@ from ._gemini_server_checks import (
     require,
     words_of,
 )
-from ._gemini_server_ears import Ears, Heard
-from ._gemini_server_reply import GeminiAnswer as GeminiAnswer
-from ._gemini_server_reply import GeminiCall as GeminiCall
-from ._gemini_server_reply import GeminiQuestion as GeminiQuestion
-from ._gemini_server_reply import GeminiReply as GeminiReply
-from ._gemini_server_reply import parrot as parrot
-from ._gemini_server_turn import GeminiServerOptions as GeminiServerOptions
-from ._gemini_server_turn import GeminiTurn
+from ._gemini_server.ears import Ears, Heard
+from ._gemini_server.reply import GeminiAnswer as GeminiAnswer
+from ._gemini_server.reply import GeminiCall as GeminiCall
+from ._gemini_server.reply import GeminiQuestion as GeminiQuestion
+from ._gemini_server.reply import GeminiReply as GeminiReply
+from ._gemini_server.reply import parrot as parrot
+from ._gemini_server.turn import GeminiServerOptions as GeminiServerOptions
+from ._gemini_server.turn import GeminiTurn
 from ._json import Message, written
 
 REMEMBERED = 1_000

@@ -24,22 +24,22 @@ from .._history import HistoryItem
 from .._model_events import AsideDone, ModelEvent, RateLimitsUpdated, ResponseCreated, ResponseDone, SessionError
 from ..audio import AudioFormat, Frame
 from ._json import Message, object_untrusted, part, text, written
-from ._openai_answer import ANSWERS, AnswerReader
-from ._openai_asides import AsideEnd as AsideEnd
-from ._openai_asides import AsideReader
-from ._openai_beta import BETA as BETA
-from ._openai_dialect import GA as GA
-from ._openai_dialect import Dialect as Dialect
-from ._openai_errors import WireError, error_untrusted
-from ._openai_gate import ResponseGate
-from ._openai_input import INPUTS, InputReader
-from ._openai_items import ITEMS, ItemReader, history_item, image, result_item, user_item, words
-from ._openai_life import LIFE, SessionLife
-from ._openai_life import Phase as Phase
-from ._openai_names import UNUSED_EVENTS
-from ._openai_session import SessionOptions as SessionOptions
-from ._openai_usage import limits_untrusted, usage_untrusted
-from ._openai_writer import Writer
+from ._openai.answer import ANSWERS, AnswerReader
+from ._openai.asides import AsideEnd as AsideEnd
+from ._openai.asides import AsideReader
+from ._openai.beta import BETA as BETA
+from ._openai.dialect import GA as GA
+from ._openai.dialect import Dialect as Dialect
+from ._openai.errors import WireError, error_untrusted
+from ._openai.gate import ResponseGate
+from ._openai.input import INPUTS, InputReader
+from ._openai.items import ITEMS, ItemReader, history_item, image, result_item, user_item, words
+from ._openai.life import LIFE, SessionLife
+from ._openai.life import Phase as Phase
+from ._openai.names import UNUSED_EVENTS
+from ._openai.session import SessionOptions as SessionOptions
+from ._openai.usage import limits_untrusted, usage_untrusted
+from ._openai.writer import Writer
 
 
 @dataclass(frozen=True, slots=True)

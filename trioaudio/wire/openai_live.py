@@ -30,7 +30,7 @@ from .._model_events import (
 )
 from ..audio import ALAW_8K, MULAW_8K, PCM16_16K, PCM16_24K, AudioFormat, Frame
 from ._json import Message, name_or_none, number_or_none, object_untrusted, part, text, written
-from ._openai_errors import WireError, error_untrusted
+from ._openai.errors import WireError, error_untrusted
 from ._option_checks import overridden, require_range
 
 Phase: TypeAlias = Literal["new", "starting", "live", "closing", "closed"]

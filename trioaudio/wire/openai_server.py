@@ -19,27 +19,27 @@ from typing import NamedTuple
 from .._errors import RemoteProtocolError
 from ..audio import Frame
 from ._json import Message, value_untrusted
-from ._openai_server_answers import Answers
-from ._openai_server_answers import Unspoken as Unspoken
-from ._openai_server_beta import BETA_EVENTS, from_beta
-from ._openai_server_caller import Caller
-from ._openai_server_checks import MisuseError, decoded_audio
-from ._openai_server_fields import CLIENT_EVENTS, check_event
-from ._openai_server_items import Conversation, sound_of, without_audio
-from ._openai_server_options import OpenAIServerOptions as OpenAIServerOptions
-from ._openai_server_outbox import Outbox
-from ._openai_server_reply import OpenAIAnswer as OpenAIAnswer
-from ._openai_server_reply import OpenAICall as OpenAICall
-from ._openai_server_reply import OpenAIQuestion as OpenAIQuestion
-from ._openai_server_reply import OpenAIReply as OpenAIReply
-from ._openai_server_reply import in_tones as in_tones
-from ._openai_server_reply import in_words as in_words
-from ._openai_server_reply import parrot as parrot
-from ._openai_server_reply import tone as tone
-from ._openai_server_secrets import ClientSecrets as ClientSecrets
-from ._openai_server_session import ServerSession, default_session, format_of
-from ._openai_server_transcripts import Transcripts
-from ._openai_server_xai import XAI_EVENTS, from_xai, verbatim
+from ._openai_server.answers import Answers
+from ._openai_server.answers import Unspoken as Unspoken
+from ._openai_server.beta import BETA_EVENTS, from_beta
+from ._openai_server.caller import Caller
+from ._openai_server.checks import MisuseError, decoded_audio
+from ._openai_server.fields import CLIENT_EVENTS, check_event
+from ._openai_server.items import Conversation, sound_of, without_audio
+from ._openai_server.options import OpenAIServerOptions as OpenAIServerOptions
+from ._openai_server.outbox import Outbox
+from ._openai_server.reply import OpenAIAnswer as OpenAIAnswer
+from ._openai_server.reply import OpenAICall as OpenAICall
+from ._openai_server.reply import OpenAIQuestion as OpenAIQuestion
+from ._openai_server.reply import OpenAIReply as OpenAIReply
+from ._openai_server.reply import in_tones as in_tones
+from ._openai_server.reply import in_words as in_words
+from ._openai_server.reply import parrot as parrot
+from ._openai_server.reply import tone as tone
+from ._openai_server.secrets import ClientSecrets as ClientSecrets
+from ._openai_server.session import ServerSession, default_session, format_of
+from ._openai_server.transcripts import Transcripts
+from ._openai_server.xai import XAI_EVENTS, from_xai, verbatim
 
 
 class Closing(NamedTuple):

@@ -15,20 +15,20 @@ from typing import Literal, TypeAlias
 from .._errors import FormatError, LocalProtocolError, RemoteProtocolError
 from .._events import KEYS, Dtmf
 from ..audio import AudioFormat, Frame
-from ._phone_ears import PhoneEars
-from ._phone_messages import Connected as Connected
-from ._phone_messages import KeyPressed as KeyPressed
-from ._phone_messages import Malformed as Malformed
-from ._phone_messages import MarkReturned as MarkReturned
-from ._phone_messages import Media as Media
-from ._phone_messages import PhoneDialect as PhoneDialect
-from ._phone_messages import PhoneMessage as PhoneMessage
-from ._phone_messages import Started as Started
-from ._phone_messages import Stopped as Stopped
-from ._phone_messages import Unknown as Unknown
-from ._phone_messages import Wire as Wire
-from ._phone_mouth import PhoneMouth
-from ._phone_mouth import PhonePlayed as PhonePlayed
+from ._phone.ears import PhoneEars
+from ._phone.messages import Connected as Connected
+from ._phone.messages import KeyPressed as KeyPressed
+from ._phone.messages import Malformed as Malformed
+from ._phone.messages import MarkReturned as MarkReturned
+from ._phone.messages import Media as Media
+from ._phone.messages import PhoneDialect as PhoneDialect
+from ._phone.messages import PhoneMessage as PhoneMessage
+from ._phone.messages import Started as Started
+from ._phone.messages import Stopped as Stopped
+from ._phone.messages import Unknown as Unknown
+from ._phone.messages import Wire as Wire
+from ._phone.mouth import PhoneMouth
+from ._phone.mouth import PhonePlayed as PhonePlayed
 
 Phase: TypeAlias = Literal["connecting", "started", "stopped"]
 PhoneItem: TypeAlias = Frame | Dtmf | PhonePlayed

@@ -10,7 +10,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from ..audio import MULAW_8K
-from ._phone_json import JsonDialect
+from ._phone.json import JsonDialect
 
 TWILIO: JsonDialect = JsonDialect(
     name="twilio",

@@ -19,10 +19,10 @@ from .._agent import Agent, TurnDetection
 from .._errors import FormatError, OptionError, RemoteProtocolError
 from ..audio import ALAW_8K, MULAW_8K, AudioFormat
 from ._json import Message, name_or_none, part, text
-from ._openai_dialect import Dialect
-from ._openai_memory import Remembered
-from ._openai_session import SessionOptions
-from ._openai_tools import written_tools
+from ._openai.dialect import Dialect
+from ._openai.memory import Remembered
+from ._openai.session import SessionOptions
+from ._openai.tools import written_tools
 from .openai import OpenAIWire
 
 Effort: TypeAlias = Literal["high", "none"]

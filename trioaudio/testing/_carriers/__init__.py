@@ -1,0 +1,1 @@
+"""Telephone companies that dial in, and know what was heard."""

@@ -1,0 +1,1 @@
+"""Servers of providers to call without a key."""

@@ -1,0 +1,1 @@
+"""What a model must do, checked one after the other."""

@@ -1,0 +1,1 @@
+"""Models that do what a script says."""

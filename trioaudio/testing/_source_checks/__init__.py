@@ -1,0 +1,1 @@
+"""What a source must do, checked one after the other."""

@@ -1,0 +1,1 @@
+"""The parts of `trioaudio.wire.openai_server`."""

@@ -1,0 +1,105 @@
+"""What carriers say on a media websocket, whatever words they have for it; and what a carrier's words must offer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Protocol, TypeAlias
+
+from ...audio import AudioFormat, Frame
+
+Wire: TypeAlias = "str | bytes"
+"""A message as it is sent: text or binary."""
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The websocket is the carrier's; nothing can be sent yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The call's audio begins. Its repr shows no numbers and no parameters: they are the caller's."""
+
+    stream: str
+    call: str
+    account: str
+    encoding: str
+    rate: int
+    tracks: tuple[str, ...] = ()
+    caller: str | None = field(default=None, repr=False)
+    called: str | None = field(default=None, repr=False)
+    parameters: Mapping[str, str] = field(default_factory=lambda: _NOTHING, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """Audio: base64 text or bytes."""
+
+    audio: str | bytes = field(repr=False)
+    track: str = "inbound"
+    timestamp: int | None = None
+    """Milliseconds since the stream began."""
+    chunk: int | None = None
+    stream: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPressed:
+    """A key of the caller's telephone."""
+
+    digit: str = field(repr=False)
+    stream: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MarkReturned:
+    """Everything sent before a mark was played, or forgotten."""
+
+    name: str
+    stream: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The call's audio is over."""
+
+    stream: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A message of a kind that is not known here; carriers are ahead of their documents."""
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """A message of a known kind without what it must have."""
+
+
+PhoneMessage: TypeAlias = Connected | Started | Media | KeyPressed | MarkReturned | Stopped | Unknown | Malformed
+
+
+class PhoneDialect(Protocol):
+    """The words of one carrier. All that comes in is untrusted: reading it raises `RemoteProtocolError` and nothing else."""
+
+    @property
+    def name(self) -> str:
+        """What logs call it."""
+
+    def read_untrusted(self, data: str | bytes) -> PhoneMessage:
+        """What a message says."""
+
+    def audio(self, stream: str, frame: Frame) -> Wire:
+        """Play this."""
+
+    def mark(self, stream: str, name: str) -> Wire:
+        """Say when everything sent so far has been played."""
+
+    def clear(self, stream: str) -> Wire:
+        """Forget everything that has not been played."""
+
+    def format_of(self, started: Started) -> AudioFormat:
+        """What the audio is encoded in, both ways; raises `RemoteProtocolError` if that is not known."""
