@@ -20,6 +20,7 @@ from planted import CYCLE, NUMBER, PLAIN, SECRET, WORDS, Leavings, found_in, voi
 from trioaudio import (
     Agent,
     Call,
+    CallSummary,
     CapabilityError,
     Channel,
     Dtmf,
@@ -27,6 +28,7 @@ from trioaudio import (
     Fault,
     Limits,
     OptionError,
+    Reconnect,
     Secret,
     Session,
     Timeouts,
@@ -42,21 +44,29 @@ from trioaudio._plugins import choose_model, choose_source, list_plugins
 from trioaudio.abc import WebSocket
 from trioaudio.audio import PCM16_24K, AudioFormat, Frame
 from trioaudio.models.openai import open_openai
+from trioaudio.sources import twilio
 from trioaudio.sources.asterisk import AsteriskListener
 from trioaudio.sources.audiosocket import AudioSocketListener
 from trioaudio.sources.memory import memory_exchange, memory_pair
 from trioaudio.testing import (
+    ElevenLabsEmulator,
+    ElevenLabsReply,
     FakeAsterisk,
+    FakeTwilio,
+    GeminiEmulator,
+    GeminiReply,
     OpenAIEmulator,
     OpenAIFault,
     OpenAILiveEmulator,
     OpenAILiveServerOptions,
     OpenAIReply,
+    OpenAIServerOptions,
     Script,
     ScriptedFarEnd,
     calls,
     memory_websockets,
     open_call,
+    open_memory_door,
     run_virtual,
     say,
 )
@@ -342,6 +352,59 @@ async def memory_to_openai(leavings: Leavings) -> None:
         leavings.add_error("a model that left", exc)
 
 
+async def memory_to_others(leavings: Leavings) -> None:
+    """A whole call with each of the other emulated servers, and one that each ends in anger."""
+    fault = [OpenAIFault("0s", "close 1011 overloaded")]
+    dialect = OpenAIServerOptions(dialect="xai")
+    said = voice(3.0, PCM16_24K)
+    for good, bad in (
+        (OpenAIEmulator(lambda _: OpenAIReply(WORDS, said), dialect), OpenAIEmulator(None, dialect, faults=fault)),
+        (GeminiEmulator(lambda _: GeminiReply(WORDS, said)), GeminiEmulator(faults=fault)),
+        (ElevenLabsEmulator(lambda _: ElevenLabsReply(WORDS, said)), ElevenLabsEmulator(faults=fault)),
+    ):
+        source, far_end = memory_pair(PCM16_24K)
+        async with open_channel(source) as channel:
+            far_end.say(voice(2.0, PCM16_24K))
+            far_end.say(Frame(bytes(96_000), PCM16_24K))
+            await talk(leavings, channel, good.model, planted_agent().replace(provider_options={}))
+        leavings.add_objects("an emulator", good, good.sessions)
+        try:
+            async with open_call(bad.model, planted_agent().replace(provider_options={}, reconnect=Reconnect(attempts=0))) as (_, session):
+                leavings.add_objects("an end", await session.wait_closed())
+        except (OptionError, trio.BrokenResourceError) as exc:
+            leavings.add_error("a model that left", exc)
+
+
+async def twilio_listener(leavings: Leavings) -> None:
+    """A call that talks, one that sends a voice where a word belongs, and one that is signed with a wrong token."""
+    fake = FakeTwilio(auth_token=SECRET)
+
+    async def handle(call: Call) -> None:
+        async with call.accept() as channel, watched(leavings, channel, call):
+            await talk(leavings, channel, "parrot")
+
+    def told(summary: CallSummary) -> None:
+        leavings.add_objects("a summary", summary)
+
+    async with (
+        open_memory_door() as door,
+        twilio.listen(door, auth_token=fake.auth_token)() as listener,
+        open_server(listener, handle, on_summary=told) as server,
+    ):
+        async with fake.dial(door, caller=NUMBER, parameters={"key": PLAIN}) as call:
+            line = await call.wait_connected()
+            line.speak(voice(2.0, AudioFormat("mulaw", 8_000)))
+            await trio.sleep(8)
+            leavings.add_objects("a carrier", fake, call, line, listener)
+        async with fake.dial(door, caller=NUMBER) as call:
+            line = await call.wait_connected()
+            line.send(voice(0.1, PCM16_24K).base64)
+            await call.wait_ended()
+        async with FakeTwilio(auth_token=PLAIN).dial(door, caller=NUMBER) as call:
+            await call.wait_ended()
+        leavings.add("metrics", exposition(call_metrics(server.statistics())))
+
+
 async def memory_to_openai_live(leavings: Leavings) -> None:
     """A whole call with an emulated full-duplex server, and one whose account is empty."""
     emulator = OpenAILiveEmulator()
@@ -423,6 +486,8 @@ SCENARIOS: dict[str, Scenario] = {
     "source memory, model parrot": memory_to_parrot,
     "source memory, model openai": memory_to_openai,
     "source memory, model openai-live": memory_to_openai_live,
+    "source memory, model elevenlabs, model gemini, model xai": memory_to_others,
+    "listener twilio": twilio_listener,
     "source wavfile, model parrot": wavfile_to_parrot,
     "listener memory": memory_listener,
     "a listener fails": a_listener_fails,

@@ -192,7 +192,7 @@ async def openai_live() -> AsyncGenerator[tuple[Model, object], None]:
     assert isinstance(ours, Tapped)
     emulator = OpenAILiveEmulator()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(emulator.serve, theirs)
+        nursery.start_soon(emulator.serve, theirs)  # noqa: ASYNC113 - it may be late
         async with open_openai_live_over(ours, "emulated") as model:
             yield model, EmulatedLive(emulator, ours, theirs)
         nursery.cancel_scope.cancel()
