@@ -18,6 +18,7 @@ class _Mark:
     item_id: str | None
     number: int
     committed: bool = False
+    end: int = 0
 
 
 class CallerAudio:
@@ -32,6 +33,7 @@ class CallerAudio:
         self._bound, self._manual = bound, manual
         self._frames: deque[Frame] = deque()
         self._first = self._taken = 0  # numbers: of the oldest frame; of the oldest that no model has taken
+        self._settled = 0  # of the oldest after the utterances that need not be heard again
         self._kept = 0.0
         self._marks: deque[_Mark] = deque()
         self._mark_manual()
@@ -72,20 +74,20 @@ class CallerAudio:
 
     def beginning(self, *, anew: bool) -> int:
         """The number from which on another connection has to hear; ``anew``: it knows nothing of what others have taken."""
-        return self._first if anew else self._taken
+        return max(self._first, self._settled) if anew else self._taken
 
     # ---- what the model says of it
 
     def speech_started(self, item_id: str | None) -> None:
         """Somebody has begun to speak, perhaps a moment ago."""
         if not self._manual:
-            self._marks.append(_Mark(item_id, self._first if not self._marks else self._next))
+            self._marks.append(_Mark(item_id, self.beginning(anew=True) if not self._marks else self._next))
 
     def utterance_complete(self, item_id: str | None) -> None:
         """What was said is an item of the conversation."""
         if not self._marks:
-            self._marks.append(_Mark(item_id, self._first))
-        self._marks[-1].committed = True
+            self._marks.append(_Mark(item_id, self.beginning(anew=True)))
+        self._marks[-1].committed, self._marks[-1].end = True, self._next
 
     def understood(self, item_id: str | None) -> None:
         """The words are known of the utterance with this name, or else of all that are complete."""
@@ -98,7 +100,7 @@ class CallerAudio:
 
     def _forget(self, marks: int) -> None:
         for _ in range(marks):
-            self._marks.popleft()
+            self._settled = max(self._settled, min(self._marks.popleft().end, self._taken))
         self._mark_manual()
         self._trim()
 
