@@ -90,7 +90,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "_sessions.local_ear",
     ),
     (
-        *("_sessions.history", "_sessions.caller_audio", "_sessions.adapted", "_sessions.connection", "_sessions.relay", "_sessions.link"),
+        *("_sessions.history", "_sessions.caller_audio", "_sessions.adapted", "_sessions.connection", "_sessions.connections"),
+        *("_sessions.outage", "_sessions.starter", "_sessions.relay", "_sessions.link"),
         *("_sessions.mender", "_sessions.hold", "_sessions.inferred_turns", "_sessions.full_duplex"),
     ),
     (
@@ -137,7 +138,7 @@ NURSERIES = [
     "_door.service_nursery",
     "_channel_life",
     "_sessions.session",
-    "_sessions.link",  # connections outlive the session that has still to tell them something, and one another
+    "_sessions.connections",  # connections outlive the session that has still to tell them something, and one another
     "_serving.task",
     "_serving.server",
     *PLUGINS,

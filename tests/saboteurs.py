@@ -1071,8 +1071,8 @@ FAULTS = [
     Fault(
         "a frame that could not be sent is lost",
         "_sessions/link.py",
-        "        self._audio.keep(frame, taken=False)\n        self._write_failed",
-        "        self._write_failed",
+        "        self._audio.keep(frame, taken=False)\n        connection.write_failed",
+        "        connection.write_failed",
         (LINK, LINK_SWEEP),
     ),
     Fault(
@@ -1091,7 +1091,7 @@ FAULTS = [
     ),
     Fault(
         "the next connection is told to cut an item of the last one",
-        "_sessions/link.py",
+        "_sessions/relay.py",
         "            if connection.has_item(item_id):\n",
         "            if True:\n",
         (LINK,),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+from .._model_events import AudioDelta, InputCommitted, InputSpeechStarted, InputTranscript, ModelEvent
 from ..audio import Frame
 
 PREROLL = 1.0
@@ -77,6 +78,20 @@ class CallerAudio:
         return max(self._first, self._settled) if anew else self._taken
 
     # ---- what the model says of it
+
+    def observe(self, event: ModelEvent) -> None:
+        """What the model says."""
+        match event:
+            case AudioDelta():
+                self.answered()
+            case InputSpeechStarted(item_id=item_id):
+                self.speech_started(item_id)
+            case InputCommitted(item_id=item_id):
+                self.utterance_complete(item_id)
+            case InputTranscript(item_id=item_id):
+                self.understood(item_id)
+            case _:
+                pass
 
     def speech_started(self, item_id: str | None) -> None:
         """Somebody has begun to speak, perhaps a moment ago."""

@@ -10,13 +10,17 @@ from math import inf
 import trio
 
 from .._errors import ModelRefused, TrioAudioError
-from .._model_events import ModelEvent
+from .._history import HistoryItem, Returned
+from .._model_events import AudioDelta, ModelEvent, SessionExpiring
 from ..abc import Model
 
 LOST = (trio.BrokenResourceError, trio.EndOfChannel, trio.ClosedResourceError, OSError)
 """What the world may do to a connection; everything else is a mistake of a plugin."""
 REMEMBERED = 64
 """Items remembered of each connection: what belongs to another one is not its to truncate."""
+
+GRACE = 1.0
+"""Seconds for whoever reads a connection to hear why nobody can write to it: it may have ended in order."""
 
 Open = Callable[[], AbstractAsyncContextManager[Model]]
 
@@ -83,6 +87,12 @@ class Connection:
         can = self._model is not None and "resume" in self._model.capabilities
         return self._model.resume_token if can and self._model is not None else None
 
+    @property
+    def mistake(self) -> Exception | None:
+        """The error that it ended with, if that is a mistake of the plugin."""
+        error = self.error
+        return None if error is None or not self.was_opened or is_lost(error) or is_refused(error) else error
+
     async def live(self) -> None:
         """Open it, keep it, close it when `close` was called; never raises what is only the connection's own."""
         try:
@@ -104,6 +114,13 @@ class Connection:
         if self._pump is not None:
             self._pump.cancel("the connection is not needed")
 
+    def write_failed(self, error: Exception, *, within: float = GRACE) -> None:
+        """Nobody can write to it: within so many seconds its reader is told why, or it counts as lost."""
+        if self.write_error is None:
+            self.write_error, self.patience = error, trio.current_time() + within
+            if self.receiving is not None:
+                self.receiving.deadline = self.patience
+
     @contextmanager
     def used(self) -> Iterator[None]:
         """Let somebody use it until it is released, which ends the block at its next checkpoint."""
@@ -119,6 +136,13 @@ class Connection:
         for use in (*self._uses, *([self.receiving] if self.receiving is not None else [])):
             use.cancel("another connection takes its place")
 
+    async def tell(self, history: Callable[[], list[HistoryItem]]) -> None:
+        """Tell it of the conversation so far, if it can be told. Checkpoint: yes."""
+        await trio.lowlevel.checkpoint()
+        if "history" in self.model.capabilities and (items := history()):
+            self.told = frozenset(item.call_id for item in items if isinstance(item, Returned))
+            await self.model.seed(items)
+
     # ---- what it says
 
     async def receive(self) -> ModelEvent:
@@ -128,8 +152,17 @@ class Connection:
             return self._early.popleft()
         return await self.model.receive()
 
-    def note_item(self, item_id: str) -> None:
-        """This item is one of its own."""
+    def note(self, event: ModelEvent) -> None:
+        """What it has just said of itself: that an item is one of its own, or when it will end."""
+        match event:
+            case AudioDelta(item_id=item_id):
+                self._note_item(item_id)
+            case SessionExpiring(seconds=seconds):
+                self.expires_at = trio.current_time() + seconds
+            case _:
+                pass
+
+    def _note_item(self, item_id: str) -> None:
         if item_id not in self._items:
             self._items[item_id] = None
             if len(self._items) > REMEMBERED:

@@ -10,7 +10,8 @@ import trio
 
 from .._errors import FormatError
 from .connection import LOST, Connection, is_lost, is_refused
-from .link import Link, Outage
+from .link import Link
+from .outage import Outage
 
 log = logging.getLogger("trioaudio.session")
 
@@ -95,7 +96,7 @@ class Mender:
         """Settle which model is tried next; False if none would take us."""
         if is_refused(cause) and self._link.outage is not None and self._attempts == 0:
             self._refused.add(self._link.outage.connection.spec)
-        specs = range(len(self._link.opens))
+        specs = range(len(self._link.connections.opens))
         others = [(self._spec + step) % len(specs) for step in range(1, len(specs))]
         if self._spec in self._refused or (self._failures >= self._rules.fallback_after and set(others) - self._refused):
             found = next((spec for spec in others if spec not in self._refused), None)
@@ -118,12 +119,12 @@ class Mender:
         Raises:
             trio.BrokenResourceError: it could not be opened, or did not start.
         """
-        connection = self._link.begin(spec)
+        connection = self._link.connections.begin(spec)
         made = False
         try:
             with trio.move_on_after(self._link.timeouts.start):
                 await connection.opened.wait()
-            await self._link.configure(connection, token)
+            await self._link.starter.configure(connection, token)
             if token is not None:
                 connection.conversation, connection.told = of.conversation, of.told
             made = True
@@ -166,7 +167,7 @@ class Mender:
         try:
             if token is None:
                 self._standby = await self._made(old.spec, None, old)
-                self._link.run(self._standby.pump)
+                self._link.connections.run(self._standby.pump)
             if await self._wait_quiet(old) and not closed_first:
                 await self._take_over(old, token)
         except (*LOST, FormatError) as exc:
@@ -187,7 +188,7 @@ class Mender:
             standby, self._standby = self._standby, None
         try:
             if token is None:
-                await link.tell_history(standby)
+                await standby.tell(link.patron.history)
                 await standby.stop_pump()
             if link.current is old and link.patron.quiet() and link.patron.history() == before:
                 link.change_to(standby, anew=token is None)

@@ -6,6 +6,8 @@ from abc import abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+import trio
+
 from .._history import HistoryItem
 from ..abc import Model
 from .connection import Connection
@@ -14,7 +16,10 @@ T = TypeVar("T")
 
 
 class Relay(Model):
-    """Hands on the commands in which a connection makes no difference."""
+    """Hands on commands; those that are about an answer or an item go only to the connection whose it is."""
+
+    current: Connection | None
+    """The connection that is used now, if there is one."""
 
     @abstractmethod
     async def carry_out(self, command: Callable[[Connection], Awaitable[T]]) -> T:
@@ -25,6 +30,33 @@ class Relay(Model):
             trio.BrokenResourceError: the connection broke, and there is no other.
             CapabilityError: as the model says.
         """
+
+    def cancelling(self) -> Callable[[], Awaitable[None]]:
+        """A command that stops the answer that is being made now; later, on another connection, it does nothing."""
+        mine = self.current
+
+        async def cancel(connection: Connection) -> None:
+            if connection is mine:
+                await connection.model.cancel()
+            else:
+                await trio.lowlevel.checkpoint()
+
+        return lambda: self.carry_out(cancel)
+
+    async def cancel(self) -> None:
+        """As `Model.cancel`."""
+        await self.cancelling()()
+
+    async def truncate(self, item_id: str, heard: int) -> None:
+        """As `Model.truncate`; items of connections that are no more are left alone."""
+
+        async def truncate(connection: Connection) -> None:
+            if connection.has_item(item_id):
+                await connection.model.truncate(item_id, heard)
+            else:
+                await trio.lowlevel.checkpoint()
+
+        await self.carry_out(truncate)
 
     async def commit(self) -> None:
         """As `Model.commit`."""
