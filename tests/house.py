@@ -88,6 +88,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "_sessions.keypad",
         "_sessions.barge_in_policy",
         "_sessions.local_ear",
+        "_sessions.asides",
     ),
     (
         *("_sessions.history", "_sessions.caller_audio", "_sessions.adapted", "_sessions.connection", "_sessions.connections"),
@@ -96,7 +97,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ),
     (
         *("_sessions.session", "_sessions.call_context", "_sessions.reader", "_sessions.referee", "_sessions.caller"),
-        "_sessions.recovery",
+        *("_sessions.recovery", "_sessions.conversation", "_sessions.tool_desk", "_sessions.parting"),
     ),
     ("_sessions.open_session",),
     ("_serving.choice", "_serving.files", "_serving.silence", "_serving.statistics"),

@@ -687,7 +687,9 @@ FAULTS = [
         "",
         (BARGE_IN,),
     ),
-    Fault("the model interrupts although the session decides", "_sessions/session.py", "interrupt=False)", "interrupt=True)", (BARGE_IN,)),
+    Fault(
+        "the model interrupts although the session decides", "_sessions/conversation.py", "interrupt=False)", "interrupt=True)", (BARGE_IN,)
+    ),
     Fault(
         "an answer that the model stops silences what the session protects",
         "_sessions/reader.py",
@@ -949,22 +951,22 @@ FAULTS = [
     Fault(
         "a goodbye can be interrupted",
         "_sessions/session.py",
-        "return self._leaving.is_set() or self._mouth.protected",
+        "return self._parting.has_begun or self._mouth.protected",
         "return self._mouth.protected",
         (GOODBYE,),
     ),
     Fault(
         "who has said goodbye is asked for another",
-        "_sessions/session.py",
-        "if not (self._leaving.is_set() and self._answers.has_sounded(response_id)):",
-        "if True:",
+        "_sessions/tool_desk.py",
+        "if told and not (session._parting.has_begun and session._answers.has_sounded(response_id)):",
+        "if told:",
         (GOODBYE,),
     ),
     Fault(
         "a goodbye ends with its making",
-        "_sessions/session.py",
-        "while not (self._toolbox.idle and self._answers.idle):",
-        "while not self._answers.idle:",
+        "_sessions/parting.py",
+        "while not (toolbox.idle and answers.idle):",
+        "while not answers.idle:",
         (GOODBYE,),
     ),
     Fault(

@@ -68,7 +68,7 @@ class Caller:
                 frame = await anext(self._heard)
             except (StopAsyncIteration, trio.BrokenResourceError):
                 return  # the call is over, perhaps since before there was anybody to hear the event `Closed`
-            heard = self._ear.convert(_silenced(frame) if self._session._leaving.is_set() else frame)
+            heard = self._ear.convert(_silenced(frame) if self._session._parting.has_begun else frame)
             try:
                 if heard.num_samples:
                     model.append_nowait(heard)

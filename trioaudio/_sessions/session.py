@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
-from functools import partial
 from os import PathLike
 from typing import Any, Literal
 
@@ -22,14 +20,8 @@ from .._block import Block
 from .._call_log import log_said, log_status
 from .._channel import Channel
 from .._dispatch import Dispatcher
-from .._emitter import Emitter
 from .._errors import CapabilityError, ModelUnavailable, SubscriberLagged
-from .._events import (
-    SESSION_EVENTS,
-    Fault,
-    Status,
-)
-from .._history import HistoryItem
+from .._events import SESSION_EVENTS, Fault, Status
 from .._inbox import InboundAudio
 from .._limits import Limits, Timeouts
 from .._model_events import Usage
@@ -37,23 +29,26 @@ from .._outbound.settlement import Interruption
 from .._virtual_time import time_is_virtual
 from ..audio import AudioFormat, Frame
 from .answers import Answers
-from .call_context import CallContext
+from .asides import Asides
 from .caller import Caller
+from .conversation import Conversation
 from .errands import Errands
 from .hold import Hold
 from .link import Link
 from .mouth import Mouth
 from .negotiation import cheapest
+from .parting import Parting
 from .reader import Reader
 from .recovery import Recovery
 from .referee import Referee
 from .session_end import SessionEnd, TranscriptLine
-from .toolbox import Desk, Toolbox
+from .tool_desk import ToolDesk
+from .toolbox import Toolbox
 
 log = logging.getLogger("trioaudio.session")
 
 
-class Session(Emitter):
+class Session(Conversation):
     """A channel coupled to a model; made by `open_session`.
 
     ``channel`` and ``agent`` are what it was opened with; ``input_format`` is what the model hears, ``output_format`` what it
@@ -94,15 +89,13 @@ class Session(Emitter):
         self._referee = Referee(self)
         self._hold, self._recovery = hold, Recovery(self, hold, limits.history)
         model.patron = self._recovery
-        desk = Desk(self._start_call, self._context_for, self._recovery.returned, self._ask_reply, self._dispatch.emit)
-        self._toolbox = Toolbox(self.agent.tools, desk, limits, timeouts, inline=time_is_virtual())
+        self._toolbox = Toolbox(self.agent.tools, ToolDesk(self), limits, timeouts, inline=time_is_virtual())
         self._reader, self._caller = Reader(self), Caller(self, heard)
         self._start_task: Callable[[Callable[[], Awaitable[None]], str], None] | None = None
-        self._leaving = trio.Event()
+        self._parting = Parting(self, hold, timeouts)
         self._end: SessionEnd | None = None
         self._closing, self._done = trio.Event(), trio.Event()
-        self._parting = False
-        self._asides: set[trio.CancelScope] = set()
+        self._asides = Asides()
         self.transcript: list[TranscriptLine] = []
         """What was said so far, both sides, in the order in which the words became known."""
         self.usage: Usage = Usage()
@@ -124,14 +117,6 @@ class Session(Emitter):
         self._cancel_response()
         return interruption
 
-    def commit(self) -> None:
-        """The caller's utterance is complete: let the model answer. A model that cannot is reported as a `Fault`."""
-        self._errands.tell(self._model.commit)
-
-    def clear(self) -> None:
-        """Let the model forget what it heard since the last utterance. A model that cannot is reported as a `Fault`."""
-        self._errands.tell(self._model.clear)
-
     @property
     def muted(self) -> bool:
         """Whether the model hears silence instead of the caller."""
@@ -145,114 +130,20 @@ class Session(Emitter):
         """Let the model hear the caller again."""
         self.channel.mute(False)
 
-    async def say(self, text: str, *, interruptible: bool = True) -> None:
-        """Let the agent speak this text, word for word, after what it is saying.
-
-        Args:
-            text: what is to be said.
-            interruptible: False: the caller can interrupt neither this nor what is still to be heard before it. A provider that stops
-                by itself for the caller (``TurnDetection(interrupt=True)``) may still stop making it; what was made is heard.
-
-        Checkpoint: yes; returns when the model has been told. On cancel: it may be said all the same.
-
-        Raises:
-            CapabilityError: the model cannot say a given text.
-            trio.ClosedResourceError: the session has ended.
-        """
-        await self._errands.ask(partial(self._model.say, text), protected=not interruptible)
-
-    async def respond(self, instructions: str | None = None) -> None:
-        """Let the agent speak now, unasked by the caller; ``instructions`` are for this answer only.
-
-        Checkpoint, cancellation and errors as for `say`.
-        """
-        await self._errands.ask(partial(self._model.respond, instructions))
-
-    async def send_message(self, text: str) -> None:
-        """Say something to the model in text, on the caller's behalf; it answers.
-
-        Checkpoint, cancellation and errors as for `say`.
-        """
-        await self._errands.ask(partial(self._model.send_text, text), words=text)
-
-    async def send_image(self, data: bytes, media_type: str, text: str | None = None) -> None:
-        """Show the model an image, such as ``image/png`` or ``image/jpeg``, with words about it.
-
-        It does not answer yet: what the caller says next may be about it, or `respond` asks for an answer.
-
-        Checkpoint, cancellation and errors as for `say`.
-
-        Raises:
-            LocalProtocolError: the image is none, of another type than the model takes, or too big.
-        """
-        await self._errands.have_done(partial(self._model.send_image, data, media_type, text))
-
-    async def aside(self, instructions: str) -> str:
-        """An answer in text of which the caller hears nothing and the conversation does not know: a summary, say, or a verdict.
-
-        It may be made while the agent speaks, and holds up nothing. Checkpoint: yes. On cancel: it is lost.
-
-        Raises:
-            ResponseFailedError: the model did not make it; the message says why.
-            LocalProtocolError: too many are waited for already.
-            CapabilityError: the model cannot.
-            trio.BrokenResourceError: the connection broke before it came.
-            trio.ClosedResourceError: the session has ended.
-        """
-        with trio.CancelScope() as scope:
-            self._asides.add(scope)
-            try:
-                if self._end is None:
-                    return await self._model.aside(instructions)
-            finally:
-                self._asides.discard(scope)
-        await trio.lowlevel.checkpoint()
-        raise trio.ClosedResourceError("the session has ended: there will be no answer")
-
-    async def create_item(self, item: HistoryItem) -> None:
-        """Put something into the conversation, at its end, as if it had been said or done; nothing is answered.
-
-        Checkpoint, cancellation and errors as for `say`.
-        """
-        await self._errands.have_done(partial(self._model.create_item, item))
-
-    async def delete_item(self, item_id: str) -> None:
-        """Take an item out of the conversation, for good. Checkpoint, cancellation and errors as for `say`."""
-        await self._errands.have_done(partial(self._model.delete_item, item_id))
-
-    async def update(self, agent: Agent) -> None:
-        """Let the model be another agent from now on: its instructions, tools, voice and turn detection.
-
-        The greeting is not said again, and ``barge_in`` and ``dtmf`` stay as they were. Checkpoint, cancellation and errors as for `say`.
-
-        Raises:
-            OptionError: something of it cannot change any more, or not now; the message says what.
-        """
-
-        async def change() -> None:
-            before, self.agent = self.agent, agent.replace(barge_in=self.agent.barge_in, dtmf=self.agent.dtmf).filled()
-            self._toolbox.equip(self.agent.tools)
-            try:
-                await self._model.update(self._agent_for_model())
-            except BaseException:
-                self.agent = before
-                self._toolbox.equip(before.tools)
-                raise
-
-        await self._errands.have_done(change)
-
     async def wait_spoken(self) -> None:
         """Wait until no answer is being made or awaited, and all that was said has been heard, as `Channel.wait_heard` knows it.
 
         Checkpoint: yes.
         """
-        await self._wait_made()
+        await trio.lowlevel.checkpoint()
+        while not self._answers.idle:
+            await self._answers.changed.park()
         await self.channel.wait_heard()
 
     @property
     def protected(self) -> bool:
         """Whether the caller cannot interrupt what is being said: it was said with ``interruptible=False``, or is a goodbye."""
-        return self._leaving.is_set() or self._mouth.protected
+        return self._parting.has_begun or self._mouth.protected
 
     async def hang_up(self) -> SessionEnd:
         """End the call once the agent's goodbye has been heard: the answer that is being made, what it was asked for, tools it called.
@@ -265,19 +156,14 @@ class Session(Emitter):
 
     def leave(self) -> None:
         """As `hang_up`, for those who cannot wait, such as tools: the call ends a moment later."""
-        self._leaving.set()
-        self._referee.policy.spare()
+        self._parting.begin()
 
     async def transfer(self, target: str) -> SessionEnd:
         """Hand the caller over to ``target``, once what is being said has been heard; ends session and channel.
 
         Checkpoint: yes. On cancel: they may have been handed over. Errors as for `Channel.transfer`: then the call goes on.
         """
-        with trio.move_on_after(self._timeouts.hang_up):
-            await self.wait_spoken()
-        await self.channel.transfer(target)
-        self._finish(SessionEnd("transferred"))
-        self.channel.close()
+        await self._parting.transfer(target)
         return await self.wait_closed()
 
     async def background(self, sound: str | PathLike[str] | Frame | None, *, gain: float = 0.0) -> None:
@@ -302,8 +188,7 @@ class Session(Emitter):
             self._service.deadline = trio.current_time() + self._timeouts.close
             self._closing.set()
             self._model.rest()
-            for waiting in self._asides:
-                waiting.cancel("the session has ended")
+            self._asides.end()
 
     def _fail(self, error: Exception) -> None:
         self._block.fail(error)
@@ -363,7 +248,7 @@ class Session(Emitter):
         async with trio.open_nursery() as workers:
             self._start_task = lambda run, title: workers.start_soon(self._served, run, name=title)
             keypad, clock = self._caller.keypad, self._referee.keep_time if self._referee.decides else None
-            servants = (self._caller.hear, self._reader.run, self._errands.run, self._part, self._hold.run)
+            servants = (self._caller.hear, self._reader.run, self._errands.run, self._parting.run, self._hold.run)
             for task in (*servants, keypad.run if keypad else None, clock):
                 if task is not None:
                     workers.start_soon(self._served, task)
@@ -391,7 +276,7 @@ class Session(Emitter):
         try:
             await serve()
         except ModelUnavailable as exc:
-            await self._part_without_model(exc)
+            await self._parting.without_model(exc)
         except (trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError, OSError) as exc:
             self._finish(SessionEnd("model", None if isinstance(exc, trio.EndOfChannel) else exc))
         except Exception as exc:  # noqa: BLE001 - a plugin's bug: kept, and leaves the block (law 9)
@@ -404,52 +289,3 @@ class Session(Emitter):
             self._mouth.silence_response(response_id)
             self._answers.over(response_id)
             self._errands.tell(self._model.cancelling(), "cancel")
-
-    def _agent_for_model(self) -> Agent:
-        """Where the session decides who interrupts, the model does not."""
-        if not self._referee.decides:
-            return self.agent
-        return self.agent.replace(turn_detection=replace(self.agent.turn_detection, interrupt=False))
-
-    # ---- tools, as the toolbox asks for them
-
-    def _start_call(self, call: Callable[[], Awaitable[None]], title: str) -> None:
-        assert self._start_task is not None
-        self._start_task(call, title)
-
-    def _context_for(self, call_id: str, response_id: str | None) -> CallContext:
-        return CallContext(self, self.channel, self.call, self.dependencies, call_id, lambda: self._mouth.cut_short(response_id))
-
-    def _ask_reply(self, response_id: str | None, told: bool) -> None:
-        """Let the model go on after its tools, if it was told of any; an answer that hung up and said something is the goodbye already."""
-        self._answers.changed.unpark_all()
-        if told and not (self._leaving.is_set() and self._answers.has_sounded(response_id)):
-            self._recovery.ask_reply()
-
-    # ---- the end, once all has been heard
-
-    async def _part(self) -> None:
-        await self._leaving.wait()
-        with trio.move_on_after(self._timeouts.hang_up):
-            while not (self._toolbox.idle and self._answers.idle):
-                await self._answers.changed.park()
-            await self.channel.wait_heard()
-        if self.channel._reason is None:  # else the far party was quicker, and `_hear` says so
-            self._finish(SessionEnd("hung_up"))
-            self.channel.close()
-
-    async def _part_without_model(self, error: ModelUnavailable) -> None:
-        """The model will not be back: say so, and do what the agent is to do then. Whoever comes second finds it being done."""
-        if self._parting:
-            await trio.sleep_forever()
-        self._parting = True
-        then = self.agent.reconnect.then
-        await self._hold.part(trio.current_time() + self._timeouts.hang_up)
-        self._finish(SessionEnd("model", error))
-        if then != "leave":
-            self.channel.close()
-
-    async def _wait_made(self) -> None:
-        await trio.lowlevel.checkpoint()
-        while not self._answers.idle:
-            await self._answers.changed.park()

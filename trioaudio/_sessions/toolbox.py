@@ -11,13 +11,13 @@ import inspect
 import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, is_dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
 from functools import partial
 from pathlib import PurePath
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 from uuid import UUID
 
 import trio
@@ -39,17 +39,23 @@ TAKEN_BACK = "the model has taken the call back"
 Call: TypeAlias = Callable[[], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What a toolbox needs of its session: to run a call in a task, to make what a tool is given that wants to know who calls it,
-    to let the model know of a result (and whether it is an error), to let it go on after an answer's calls if it was told of any
-    result, and to emit."""
+class Desk(Protocol):
+    """What a toolbox needs of its session."""
 
-    start_call: Callable[[Call, str], None]
-    context_for: Callable[[str, str | None], Supplied]
-    tell_result: Callable[[str, str, bool, int], None]
-    ask_reply: Callable[[str | None, bool], None]
-    emit: Callable[[Event], object]
+    def start_call(self, call: Call, title: str) -> None:
+        """Run a call in a task."""
+
+    def context_for(self, call_id: str, response_id: str | None) -> Supplied:
+        """What a tool is given that wants to know who calls it."""
+
+    def tell_result(self, call_id: str, output: str, failed: bool, conversation: int) -> None:
+        """Let the model know of a result (``failed``: it is an error)."""
+
+    def ask_reply(self, response_id: str | None, told: bool) -> None:
+        """Let the model go on after an answer's calls, if it was ``told`` of any result."""
+
+    def emit(self, event: Event) -> None:
+        """Tell those who listen."""
 
 
 class _Batch:
