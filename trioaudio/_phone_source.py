@@ -101,8 +101,10 @@ class PhoneSource(Source):
             self._waiting = None
         if data is not None:
             await self._take(data)
-        elif (silence := self.wire.lull(trio.current_time())) is not None:
-            self._items.append(silence)
+        else:
+            self._post(self.wire.tail(trio.current_time()))
+            if (silence := self.wire.lull(trio.current_time())) is not None:
+                self._items.append(silence)
 
     async def _take(self, data: str | bytes) -> None:
         try:
@@ -183,13 +185,18 @@ class PhoneSource(Source):
         self._post(())
         if self._line.waiting:
             raise trio.WouldBlock
-        self._post(self.wire.play(frame, trio.current_time()))
+        self._play(frame)
 
     async def send(self, frame: Frame) -> None:
         await trio.lowlevel.checkpoint()
         self._check_there()
         await self._flush()
+        self._play(frame)
+
+    def _play(self, frame: Frame) -> None:
         self._post(self.wire.play(frame, trio.current_time()))
+        if self._waiting is not None:
+            self._waiting.deadline = min(self._waiting.deadline, self.wire.due)
 
     async def clear(self) -> None:
         await trio.lowlevel.checkpoint()

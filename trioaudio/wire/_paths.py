@@ -57,7 +57,9 @@ def names_at(message: Message, places: Places) -> tuple[str, ...]:
 
 
 def parameters_at(message: Message, places: Places) -> Mapping[str, str]:
-    """Custom parameters there; what is no text, or is too long, is left out."""
+    """Custom parameters there, an object or a text of the form ``name=value,name=value``; what is no text, or is too long, is left out."""
     value = value_at(message, places)
+    if isinstance(value, str):
+        value = dict(pair.strip().partition("=")[::2] for pair in value[:LONGEST_PARAMETER].split(",") if "=" in pair)
     pairs = list(value.items())[:MOST_PARAMETERS] if isinstance(value, dict) else []
     return {name: text for name, text in pairs if isinstance(text, str) and len(name) <= MAX_NAME and len(text) <= LONGEST_PARAMETER}

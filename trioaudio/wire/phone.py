@@ -16,6 +16,8 @@ from .._errors import FormatError, LocalProtocolError, RemoteProtocolError
 from .._events import KEYS, Dtmf
 from ..audio import AudioFormat, Frame
 from ._phone.ears import PhoneEars
+from ._phone.json import JsonDialect as JsonDialect
+from ._phone.messages import Cleared as Cleared
 from ._phone.messages import Connected as Connected
 from ._phone.messages import KeyPressed as KeyPressed
 from ._phone.messages import Malformed as Malformed
@@ -29,6 +31,7 @@ from ._phone.messages import Unknown as Unknown
 from ._phone.messages import Wire as Wire
 from ._phone.mouth import PhoneMouth
 from ._phone.mouth import PhonePlayed as PhonePlayed
+from ._phone.order import MediaOrder
 
 Phase: TypeAlias = Literal["connecting", "started", "stopped"]
 PhoneItem: TypeAlias = Frame | Dtmf | PhonePlayed
@@ -58,6 +61,8 @@ class PhoneCounts:
     """Samples of silence that were filled in."""
     unsent: int
     """Frames that were not sent, since a stream that goes one way takes none."""
+    late: int
+    """Pieces of audio that came twice, or too late to be put in order."""
 
 
 class PhoneWire:
@@ -80,6 +85,7 @@ class PhoneWire:
         self._track = track
         self._ears: PhoneEars | None = None
         self._mouth: PhoneMouth | None = None
+        self._order: MediaOrder | None = MediaOrder(dialect.window) if dialect.window else None
         self._owed: list[Wire] = []
         self._unknown = self._malformed = self._repeated = self._other_tracks = self._unsent = 0
 
@@ -104,6 +110,7 @@ class PhoneWire:
             jumps=0 if self._ears is None else self._ears.jumps,
             filled=0 if self._ears is None else self._ears.filled,
             unsent=self._unsent,
+            late=0 if self._order is None else self._order.late,
         )
 
     @property
@@ -140,12 +147,18 @@ class PhoneWire:
                 self._check_stream(message.stream)
                 assert self._mouth is not None
                 return [*self._mouth.returned(message.name, now)]
+            case Cleared():
+                self._check_stream(message.stream)
+                assert self._mouth is not None
+                return [*self._mouth.cleared(now)]
             case Started():
                 self._started(message, now)
             case Stopped():
                 self._check_stream(message.stream)
                 self._repeated += self.phase == "stopped"
+                rest = self._rest(now)
                 self.phase = "stopped"
+                return rest
             case KeyPressed():
                 self._check_stream(message.stream)
                 if message.digit in KEYS:
@@ -172,7 +185,8 @@ class PhoneWire:
             self.close_code = UNSUPPORTED
             raise
         self.phase, self.start = "started", message
-        self._ears, self._mouth = PhoneEars(format), PhoneMouth(self.dialect, message.stream, format.rate, now)
+        self._ears = PhoneEars(format, big_endian=self.dialect.big_endian)
+        self._mouth = PhoneMouth(self.dialect, message.stream, format, now)
         if not self.one_way:
             self._owed += self._mouth.probe(now)
 
@@ -201,8 +215,18 @@ class PhoneWire:
         if message.track != self._track or self.phase == "stopped":
             self._other_tracks += message.track != self._track
             return []
+        pieces = [message] if self._order is None else self._order.put(message)
+        return [frame for piece in pieces for frame in self._heard(piece, now)]
+
+    def _rest(self, now: float) -> list[PhoneItem]:
+        """What was kept for its order, at the end."""
+        pieces = [] if self._order is None else self._order.rest()
+        return [frame for piece in pieces for frame in self._heard(piece, now)]
+
+    def _heard(self, piece: Media, now: float) -> list[Frame]:
+        assert self._ears is not None
         try:
-            return [*self._ears.hear(message.audio, message.timestamp, now)]
+            return self._ears.hear(piece.audio, piece.timestamp, now)
         except FormatError:
             self._malformed += 1
             return []
@@ -217,12 +241,14 @@ class PhoneWire:
 
     @property
     def due(self) -> float:
-        """When `lull` should be asked, unless media comes before."""
-        return self._ears.due if self._ears is not None and self.phase == "started" else float("inf")
+        """When `lull` and `tail` should be asked, unless something comes before."""
+        if self._ears is None or self._mouth is None or self.phase != "started":
+            return float("inf")
+        return min(self._ears.due, self._mouth.due)
 
     def lull(self, now: float) -> Frame | None:
         """The silence of a line on which nothing comes, if it is time for some."""
-        return self._ears.lull(now) if self._ears is not None and now >= self.due else None
+        return self._ears.lull(now) if self._ears is not None and self.phase == "started" else None
 
     # ---- out
 
@@ -240,6 +266,10 @@ class PhoneWire:
             return []
         assert self._mouth is not None
         return self._mouth.play(frame, now)
+
+    def tail(self, now: float) -> list[Wire]:
+        """The end of what was said, if it was kept for a whole message and nothing has followed; the messages to send."""
+        return [] if self._mouth is None or self.phase != "started" else self._mouth.tail(now)
 
     def clear(self, now: float) -> list[Wire]:
         """Let the carrier forget what it has not played; the messages to send. Its figure comes as a final `PhonePlayed`.

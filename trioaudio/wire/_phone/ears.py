@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 from ...audio import AudioFormat, Frame
+from .byte_order import swapped
 
 LATE = 0.02
 """Seconds a timestamp may be ahead before anything is missing: carriers round."""
@@ -23,8 +24,9 @@ LULL = 0.75
 class PhoneEars:
     """One direction of one stream. Times are seconds of the caller's clock."""
 
-    def __init__(self, format: AudioFormat) -> None:
+    def __init__(self, format: AudioFormat, *, big_endian: bool = False) -> None:
         self.format: AudioFormat = format
+        self._swaps = big_endian and format.encoding == "pcm16"
         self.filled: int = 0
         """Samples of silence that were filled in."""
         self.jumps: int = 0
@@ -51,9 +53,8 @@ class PhoneEars:
         return [*heard, frame] if frame.num_samples else heard
 
     def _frame(self, audio: str | bytes, position: int) -> Frame:
-        if isinstance(audio, str):
-            return Frame.from_base64(audio, self.format, position)
-        return Frame(audio, self.format, position)
+        frame = Frame.from_base64(audio, self.format, position) if isinstance(audio, str) else Frame(audio, self.format, position)
+        return Frame(swapped(frame.data), self.format, position) if self._swaps else frame
 
     def _silence(self, samples: int) -> Frame:
         silence = Frame.silence(samples, self.format, self._position)

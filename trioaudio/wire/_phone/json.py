@@ -12,9 +12,10 @@ from ..._errors import RemoteProtocolError
 from ...audio import AudioFormat, Frame
 from .._json import object_untrusted
 from .._paths import Places, name_at, names_at, number_at, parameters_at, value_at
-from .messages import Connected, KeyPressed, Malformed, MarkReturned, Media, PhoneMessage, Started, Stopped, Unknown
+from .byte_order import swapped
+from .messages import Cleared, Connected, KeyPressed, Malformed, MarkReturned, Media, PhoneMessage, Started, Stopped, Unknown
 
-Kind: TypeAlias = Literal["connected", "start", "media", "key", "mark", "stop"]
+Kind: TypeAlias = Literal["connected", "start", "media", "key", "mark", "cleared", "stop"]
 NOWHERE: Places = ()
 
 
@@ -23,7 +24,7 @@ class JsonDialect:
     """What one carrier calls things. Places are dotted paths, tried in order.
 
     ``play``, ``ask`` and ``forget`` are the messages we send, exactly; ``{stream}`` and ``{name}`` stand for JSON texts,
-    ``{payload}`` for base64 between its quotation marks.
+    ``{payload}`` for base64 between its quotation marks, ``{encoding}`` and ``{rate}`` for what the carrier calls its format.
     """
 
     name: str
@@ -51,11 +52,20 @@ class JsonDialect:
     mark_name: Places = ("mark.name",)
     default_encoding: tuple[str, int] = ("audio/x-mulaw", 8000)
     """What a start that does not say means."""
-    _parts: Mapping[str, tuple[str, str]] = field(init=False, repr=False, compare=False)
+    packet: float = 0.0
+    """As `PhoneDialect.packet`."""
+    window: int = 0
+    """As `PhoneDialect.window`."""
+    big_endian: bool = False
+    """As `PhoneDialect.big_endian`."""
+    _parts: Mapping[AudioFormat, tuple[str, str]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        before, _, after = self.play.partition("{payload}")
-        object.__setattr__(self, "_parts", MappingProxyType({"play": (before, after)}))
+        parts: dict[AudioFormat, tuple[str, str]] = {}
+        for (encoding, rate), format in self.formats.items():
+            before, _, after = self.play.replace("{encoding}", json.dumps(encoding)).replace("{rate}", str(rate)).partition("{payload}")
+            parts.setdefault(format, (before, after))
+        object.__setattr__(self, "_parts", MappingProxyType(parts))
 
     def read_untrusted(self, data: str | bytes) -> PhoneMessage:
         """What a message says.
@@ -81,6 +91,8 @@ class JsonDialect:
         if kind == "key":
             digit = name_at(message, self.digit)
             return KeyPressed(digit, stream) if digit else Malformed()
+        if kind == "cleared":
+            return Cleared(stream)
         if kind == "start":
             return self._started(message, stream)
         if kind == "stop":
@@ -116,7 +128,9 @@ class JsonDialect:
 
     def audio(self, stream: str, frame: Frame) -> str:
         """Play this; what came as base64 is not decoded."""
-        before, after = self._parts["play"]
+        before, after = self._parts[frame.format]
+        if self.big_endian and frame.format.encoding == "pcm16":
+            frame = Frame(swapped(frame.data), frame.format)
         return f"{before.replace('{stream}', json.dumps(stream))}{frame.base64}{after}"
 
     def mark(self, stream: str, name: str) -> str:

@@ -63,6 +63,13 @@ class MarkReturned:
 
 
 @dataclass(frozen=True, slots=True)
+class Cleared:
+    """What had been sent before a clear is forgotten; marks that were out do not come back."""
+
+    stream: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Stopped:
     """The call's audio is over."""
 
@@ -79,7 +86,7 @@ class Malformed:
     """A message of a known kind without what it must have."""
 
 
-PhoneMessage: TypeAlias = Connected | Started | Media | KeyPressed | MarkReturned | Stopped | Unknown | Malformed
+PhoneMessage: TypeAlias = Connected | Started | Media | KeyPressed | MarkReturned | Cleared | Stopped | Unknown | Malformed
 
 
 class PhoneDialect(Protocol):
@@ -88,6 +95,18 @@ class PhoneDialect(Protocol):
     @property
     def name(self) -> str:
         """What logs call it."""
+
+    @property
+    def packet(self) -> float:
+        """Seconds of audio that one message to the carrier has, in whole frames of 20 ms: the last is filled up with silence; 0: any."""
+
+    @property
+    def window(self) -> int:
+        """How many messages of audio are kept until an earlier one has come; 0 where they come in order."""
+
+    @property
+    def big_endian(self) -> bool:
+        """Whether samples of 16 bits come and go with their high byte first."""
 
     def read_untrusted(self, data: str | bytes) -> PhoneMessage:
         """What a message says."""

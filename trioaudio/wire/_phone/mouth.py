@@ -17,9 +17,10 @@ import re
 from collections import deque
 from dataclasses import dataclass
 
-from ...audio import Frame
+from ...audio import AudioFormat, Frame
 from ...audio._playhead import Playhead
 from .messages import PhoneDialect, Wire
+from .packets import Packets
 
 MARK_EVERY = 0.1
 """Seconds of audio between two marks: one for each 20 ms would double the messages."""
@@ -43,12 +44,14 @@ class PhoneMouth:
 
     Args:
         dialect, stream: how the carrier is spoken to.
-        rate: samples per second.
+        format: of the audio.
         now: when the stream started.
     """
 
-    def __init__(self, dialect: PhoneDialect, stream: str, rate: int, now: float) -> None:
-        self._dialect, self._rate = dialect, rate
+    def __init__(self, dialect: PhoneDialect, stream: str, format: AudioFormat, now: float) -> None:
+        self._dialect, self._rate = dialect, format.rate
+        self._packets = Packets(format, dialect.packet)
+        self._clears_confirmed = 0
         self._stream: str | None = stream
         self._frozen: int | None = None  # what had been played when the line broke: no more will be
         self.generation: int = 0
@@ -57,7 +60,7 @@ class PhoneMouth:
         """Seconds from a mark on an empty queue to its return."""
         self.stale: int = 0
         """Marks of before a clear, or that nobody had sent."""
-        self._playhead = Playhead(rate, 0.0, now)
+        self._playhead = Playhead(format.rate, 0.0, now)
         self._marks: deque[tuple[int, int]] = deque()  # those that are out: number, samples sent before
         self._number = self._marked = 0
         self._probed_at: float | None = None
@@ -89,11 +92,26 @@ class PhoneMouth:
     def go_on(self, stream: str, now: float) -> list[Wire]:
         """The call goes on, in another stream."""
         self._stream, self._marked = stream, self.sent
+        self._clears_confirmed = self.generation
         return self.probe(now)
 
     def play(self, frame: Frame, now: float) -> list[Wire]:
         """Let the caller hear a frame."""
-        self._playhead.hand_over(frame.num_samples, now + self.round_trip)
+        return [message for packet in self._packets.push(frame, now) for message in self._say(packet, packet.num_samples, now)]
+
+    @property
+    def due(self) -> float:
+        """When `tail` should be asked for."""
+        return self._packets.due
+
+    def tail(self, now: float) -> list[Wire]:
+        """What was kept for a whole message, once nothing more has come."""
+        found = self._packets.tail(now)
+        return [] if found is None else self._say(*found, now)
+
+    def _say(self, frame: Frame, samples: int, now: float) -> list[Wire]:
+        """Send a frame, so many samples of which are no filling."""
+        self._playhead.hand_over(samples, now + self.round_trip)
         if self._stream is None:
             return []
         audio = self._dialect.audio(self._stream, frame)
@@ -104,6 +122,7 @@ class PhoneMouth:
         """Let the carrier forget what it has not played. The figure of what it had played comes with the answer."""
         self._cleared.append((self.generation, self._playhead, self._frozen))
         self.generation += 1
+        self._packets.drop()
         self._marks.clear()
         self._number = self._marked = 0
         self._playhead = Playhead(self._rate, 0.0, now)
@@ -133,6 +152,11 @@ class PhoneMouth:
             return [self._reached(number, now)]
         self.stale += 1
         return []
+
+    def cleared(self, now: float) -> list[PhonePlayed]:
+        """The carrier says that it has carried out a clear: each is confirmed once, in their order."""
+        self._clears_confirmed = min(self._clears_confirmed + 1, self.generation)
+        return self._settled(self._clears_confirmed, now)
 
     def _reached(self, number: int, now: float) -> PhonePlayed:
         samples = 0
