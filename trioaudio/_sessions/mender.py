@@ -39,6 +39,7 @@ class Mender:
         self._refused: set[int] = set()
         self._attempts = self._failures = 0
         self._standby: Connection | None = None
+        self._reached = False  # there was somebody in the last attempt
         self._not_before = -math.inf  # the next attempt to change
 
     async def run(self) -> None:
@@ -76,7 +77,7 @@ class Mender:
                         self._link.fail(exc)
                         return
                     log.warning("the model is not back (attempt %d): %s: %s", self._attempts, type(exc).__name__, exc)
-                    cause, token = exc, None  # what cannot be resumed is told anew
+                    cause, token = exc, None if self._reached else token  # what cannot be resumed is told anew
                     self._count_failure(self._spec, refused=is_refused(exc))
                 else:
                     return
@@ -124,6 +125,7 @@ class Mender:
         try:
             with trio.move_on_after(self._link.timeouts.start):
                 await connection.opened.wait()
+            self._reached = connection.was_opened
             await self._link.starter.configure(connection, token)
             if token is not None:
                 connection.conversation, connection.told = of.conversation, of.told
