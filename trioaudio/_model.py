@@ -56,7 +56,8 @@ class Model(ABC):
     def resume(self, token: str) -> None:
         """Let `start` go on where the connection was whose `resume_token` this is; called before it. Capability ``resume``.
 
-        A provider that does not know the token any more lets `start` fail; another connection then starts anew.
+        A provider that does not know the token any more lets `start` fail; another connection then starts anew. What the caller said
+        that nobody had understood or answered yet is heard again from its beginning: providers do not remember half an utterance.
 
         Raises:
             CapabilityError: the model cannot.

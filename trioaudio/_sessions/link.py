@@ -115,7 +115,7 @@ class Link(Relay):
         with trio.move_on_after(2 * self.timeouts.start):
             if anew:
                 await connection.tell(self.patron.history)
-            number = self._audio.beginning(anew=anew)
+            number = self._audio.beginning
             while (kept := self._audio.frame(number)) is not None:
                 await connection.model.append(kept[1])
                 number = kept[0] + 1
