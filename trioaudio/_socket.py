@@ -78,6 +78,12 @@ class WebSocket(ABC):
         """
         raise NotImplementedError(f"a {type(self).__name__} cannot be broken off; close it")
 
+    def ping(self) -> None:  # noqa: B027 - a courtesy that nobody has to offer
+        """Ask the far end now whether it is there, however much it says; on a websocket that is full or over, nothing happens.
+
+        A silent far end is asked anyway (`Timeouts.keepalive`). A websocket of somebody else's library does nothing either.
+        """
+
     def __aiter__(self) -> WebSocket:
         return self
 

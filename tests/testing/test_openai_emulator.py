@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,30 @@ async def test_it_says_something_unasked(call: OpenCall, openai_emulator: OpenAI
 def test_before_anybody_has_connected_there_is_nobody_to_talk_to() -> None:
     with pytest.raises(LocalProtocolError, match="connect first"):
         OpenAIEmulator().say(OpenAIReply("Hello?"))
+
+
+class Pinged(MemoryWebSocket):
+    """Notes when it was asked whether the far end is there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pings: list[int] = []
+
+    def ping(self) -> None:
+        self.pings.append(round(trio.current_time()))
+
+
+@pytest.mark.usefixtures("virtual_clock")
+async def test_it_pings_every_20_s_whatever_the_client_sends_as_the_live_service_does() -> None:
+    ours, theirs = memory_websockets(MemoryWebSocket, Pinged)
+    assert isinstance(theirs, Pinged)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(partial(OpenAIEmulator().serve, theirs, model="emulated", key="emulated"))  # noqa: ASYNC113 - it may be late
+        for _ in range(65):
+            await trio.sleep(1.0)
+            ours.send_nowait('{"type":"input_audio_buffer.clear"}')
+        nursery.cancel_scope.cancel()
+    assert theirs.pings == [20, 40, 60]
 
 
 # ---- faults

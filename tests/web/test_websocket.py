@@ -11,7 +11,7 @@ from trio.testing import MockClock
 
 from trioaudio import RemoteProtocolError
 from trioaudio.abc import WebSocket
-from web.conftest import TIMEOUTS, OpenPair, accepted_by_door
+from web.conftest import DRIVERS, TIMEOUTS, OpenPair, accepted_by_door
 from web.raw_websocket import BINARY, CLOSE, PING, PONG, TEXT, RawPeer
 
 BIG = 60_000
@@ -333,6 +333,20 @@ async def test_a_silent_far_end_that_answers_pings_stays(open_pair: OpenPair, au
         assert scope.cancelled_caught
         assert websocket.close_code is None
         nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("driver", ["accepted", "opened"])
+async def test_a_far_end_that_talks_can_be_pinged_too(driver: str, autojump_clock: MockClock) -> None:
+    async with DRIVERS[driver]() as (websocket, peer):
+        await peer.send(TEXT, b"I am here")
+        assert await websocket.receive() == "I am here"
+        websocket.ping()
+        assert (await peer.receive())[0] == PING
+        await peer.send(PONG)
+        await peer.send(TEXT, b"still")
+        assert await websocket.receive() == "still"
+        await websocket.aclose()
+        websocket.ping()
 
 
 async def answer_pings(peer: RawPeer) -> None:

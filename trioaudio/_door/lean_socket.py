@@ -217,6 +217,10 @@ class LeanSocket(WebSocket):
                     self._write(self._codec.ping())
                     waiting_at = reads if self._reading else -1
 
+    def ping(self) -> None:
+        if self._state == "open" and not self._unsent:
+            self._write(self._codec.ping())
+
     async def aclose(self, code: int = 1000, reason: str = "") -> None:
         if self._state in ("open", "left") and self._received and not isinstance(self._received[-1], str | bytes):
             self._heed_end(self._received[-1])  # the far end was first

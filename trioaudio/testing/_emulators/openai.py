@@ -181,6 +181,7 @@ class OpenAIEmulator:
         self._session = session
         async with trio.open_nursery() as nursery:
             nursery.start_soon(session.listen, nursery.cancel_scope)
+            nursery.start_soon(session.keep_pinging)
             await session.speak(nursery)
             nursery.cancel_scope.cancel("the session is over")
 

@@ -19,6 +19,10 @@ Voice: TypeAlias = Callable[[str, AudioFormat], Awaitable[Frame]]
 
 PHASE = 3e-6
 """This server's own moment among the timers of a call, in seconds: on a virtual clock no two kinds are due at once."""
+PING_PHASE = 4e-6
+"""The moment of its pings."""
+PING_EVERY = 20.0
+"""Seconds between two pings, whatever the client sends; as the live service was seen to do (2026-11)."""
 MUTE = "voice_unavailable"
 """The code with which an answer fails whose words could not be spoken."""
 
@@ -90,6 +94,14 @@ class EmulatedSession:
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass
         session.cancel("the client has gone")
+
+    async def keep_pinging(self) -> None:
+        """Ask the client whether it is there, again and again, as the live service does; until cancelled."""
+        due = self._begin + PING_PHASE
+        while True:
+            due += PING_EVERY
+            await trio.sleep_until(due)
+            self._websocket.ping()
 
     async def speak(self, nursery: trio.Nursery) -> None:
         """Say what is due, until it is over."""
