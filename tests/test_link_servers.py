@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 import trio
+from trio.testing import MockClock
 from wire.openai_emulated import speech
 
-from trioaudio import Agent, Reconnect, SessionEnd, open_channel, open_session, tool
+from trioaudio import Agent, Called, HistoryItem, Reconnect, Returned, Said, SessionEnd, open_channel, open_session, tool
 from trioaudio.abc import Model, WebSocket
 from trioaudio.audio import PCM16_24K, Frame
 from trioaudio.lowlevel import ticker_statistics
@@ -250,3 +251,29 @@ def test_whichever_message_the_connection_breaks_at_the_call_goes_on(make: Calla
         except BaseException as exc:
             exc.add_note(f"it broke at message {message}")
             raise
+
+
+async def test_what_the_app_wrote_and_put_into_the_conversation_is_told_again_and_what_it_deleted_is_not(autojump_clock: MockClock) -> None:
+    server = OpenAI()
+    caller = ScriptedFarEnd(format=PCM16_24K)
+    async with open_channel(caller.source) as channel, open_session(channel, server.open, Agent(dtmf="text", reconnect=RULES)) as session:
+        await session.send_message("What is it about?")
+        await session.wait_spoken()
+        await session.delete_item(next(item["id"] for item in server.emulator.last.conversation.items if item["role"] == "assistant"))
+        put: list[HistoryItem] = [
+            Said("caller", "I am Ada."),
+            Said("agent", "Noted."),
+            Called("c1", "look_up", "{}"),
+            Returned("c1", "in Berlin"),
+        ]
+        for item in put:
+            await session.create_item(item)
+        caller.press("5")
+        await trio.sleep(1.0)
+        server.emulator.fail()
+        await trio.sleep(1.0)
+    told = str([message["item"] for message in server.told[-1] if message["type"] == "conversation.item.create"])
+    assert [told.count(words) for words in ("What is it about?", "Welcome.", "I am Ada.", "Noted.", "look_up", "in Berlin", "pressed")] == [
+        1,
+        0,
+    ] + 5 * [1]

@@ -92,6 +92,7 @@ class Conversation(Emitter):
     async def create_item(self, item: HistoryItem) -> None:
         """Put something into the conversation, at its end, as if it had been said or done; nothing is answered.
 
+        A connection that takes this one's place is told of it too.
         Checkpoint, cancellation and errors as for `say`.
         """
         await self._errands.have_done(partial(self._model.create_item, item))

@@ -22,6 +22,9 @@ class _Caller:
     def items(self) -> list[HistoryItem]:
         return [Said("caller", self.text)] if self.text.strip() else []
 
+    def has_name(self, item_id: str) -> bool:
+        return self.item_id == item_id
+
 
 @dataclass(slots=True)
 class _Agent:
@@ -40,6 +43,9 @@ class _Agent:
         text = words_heard(self.text, share)
         return [Said("agent", text)] if text else []
 
+    def has_name(self, item_id: str) -> bool:
+        return self.of_now and self.item_id == item_id
+
 
 @dataclass(slots=True)
 class _Tool:
@@ -50,6 +56,9 @@ class _Tool:
 
     def items(self) -> list[HistoryItem]:
         return [self.called, self.returned] if self.returned is not None else []
+
+    def has_name(self, item_id: str) -> bool:
+        return False  # its items have names that nobody was told
 
 
 E = TypeVar("E", _Caller, _Agent, _Tool)
@@ -69,6 +78,24 @@ class History:
     def items(self) -> list[HistoryItem]:
         """The conversation, of the agent only what was heard, or will be when what has been received has been played."""
         return [item for entry in self._entries for item in entry.items()]
+
+    # ---- the app
+
+    def add(self, item: HistoryItem) -> None:
+        """Something that was put into the conversation."""
+        match item:
+            case Said("caller", text):
+                self.caller_wrote(text)
+            case Said(_, text):
+                self._add(_Agent("", text, whole=True, of_now=False))
+            case Called():
+                self._add(_Tool(item))
+            case Returned(call_id, output, error):
+                self.returned(call_id, output, error=error)
+
+    def deleted(self, item_id: str) -> None:
+        """An item is no more: nobody is to be told of it."""
+        self._entries = [entry for entry in self._entries if not entry.has_name(item_id)]
 
     # ---- the caller
 

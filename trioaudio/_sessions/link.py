@@ -17,6 +17,7 @@ import trio
 from .._agent import Agent
 from .._block import Block
 from .._errors import ModelUnavailable
+from .._history import HistoryItem
 from .._limits import Limits, Timeouts
 from .._model_events import ModelEvent, SessionExpiring
 from .._reconnect import Reconnect
@@ -280,6 +281,16 @@ class Link(Relay):
                 connection.write_failed(exc)
             while self.current is connection:
                 await self._wait_changed()
+
+    async def create_item(self, item: HistoryItem) -> None:
+        """As `Model.create_item`; connections to come are told of it too."""
+
+        async def create(connection: Connection) -> None:
+            await connection.model.create_item(item)
+            assert self.patron is not None
+            self.patron.created(item)  # in one step with the model's having taken it: the next connection is told, or asked
+
+        await self.carry_out(create)
 
     async def update(self, agent: Agent) -> None:
         """As `Model.update`; connections to come are this agent too."""

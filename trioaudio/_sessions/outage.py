@@ -21,6 +21,9 @@ class Patron(Protocol):
     def history(self) -> list[HistoryItem]:
         """The conversation so far, as it was heard."""
 
+    def created(self, item: HistoryItem) -> None:
+        """The app has put something into the conversation."""
+
     def quiet(self) -> bool:
         """Whether nobody speaks, and nothing is under way, as far as is known."""
 

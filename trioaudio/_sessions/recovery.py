@@ -22,6 +22,7 @@ from .._model_events import (
     InputSpeechStarted,
     InputSpeechStopped,
     InputTranscript,
+    ItemDeleted,
     ModelEvent,
     OutputTranscript,
     OutputTranscriptDelta,
@@ -89,6 +90,8 @@ class Recovery:
                 self._awaits = False
             case ToolCall(call_id=call_id, tool=tool, arguments=arguments):
                 history.called(call_id, tool, arguments)
+            case ItemDeleted(item_id=item_id):
+                history.deleted(item_id)
             case _:
                 pass
 
@@ -101,6 +104,10 @@ class Recovery:
         self._history.caller_wrote(text)
 
     # ---- as the link asks for it
+
+    def created(self, item: HistoryItem) -> None:
+        """The app has put something into the conversation."""
+        self._history.add(item)
 
     def history(self) -> list[HistoryItem]:
         """The conversation so far, as it was heard."""
