@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import trio
 from planted import CYCLE, NUMBER, PLAIN, SECRET, WORDS, Leavings, found_in, voice
+from testing.carrier_pairs import OPENERS, SpokenCarrier
+from wire.carriers_say import CARRIERS
 
 from trioaudio import (
     Agent,
@@ -49,6 +54,7 @@ from trioaudio.sources.asterisk import AsteriskListener
 from trioaudio.sources.audiosocket import AudioSocketListener
 from trioaudio.sources.memory import memory_exchange, memory_pair
 from trioaudio.testing import (
+    CarrierLine,
     ElevenLabsEmulator,
     ElevenLabsReply,
     FakeAsterisk,
@@ -405,6 +411,34 @@ async def twilio_listener(leavings: Leavings) -> None:
         leavings.add("metrics", exposition(call_metrics(server.statistics())))
 
 
+async def carrier_listeners(leavings: Leavings) -> None:
+    """A call of each of Twilio's sister carriers, whose address has the key, and somebody who guessed it wrongly."""
+
+    async def handle(call: Call) -> None:
+        async with call.accept() as channel, watched(leavings, channel, call):
+            await talk(leavings, channel, "parrot")
+
+    for name, spoken in CARRIERS.items():
+        async with (
+            open_memory_door() as door,
+            OPENERS[name](door, key=Secret(SECRET)) as listener,
+            open_server(listener, handle, on_summary=lambda summary: leavings.add_objects("a summary", summary)),
+            trio.open_nursery() as nursery,
+        ):
+            base = f"wss://voice.example.com/{name}"
+            start = replace(spoken, start=re.sub("[+]15550100|0155501000", NUMBER, spoken.start))
+            line = CarrierLine(await door.open_websocket(f"{base}/{quote(SECRET, safe='')}"), SpokenCarrier(start, trio.current_time()))
+            nursery.start_soon(line.run)
+            line.speak(voice(2.0, spoken.format))
+            await trio.sleep(8)
+            leavings.add_objects("a carrier", line, listener)
+            line.hang_up()
+            try:
+                await door.open_websocket(f"{base}/{PLAIN.replace('/', '-')}")
+            except trio.BrokenResourceError as exc:
+                leavings.add_error("a wrong key", exc)
+
+
 async def memory_to_openai_live(leavings: Leavings) -> None:
     """A whole call with an emulated full-duplex server, and one whose account is empty."""
     emulator = OpenAILiveEmulator()
@@ -488,6 +522,7 @@ SCENARIOS: dict[str, Scenario] = {
     "source memory, model openai-live": memory_to_openai_live,
     "source memory, model elevenlabs, model gemini, model xai": memory_to_others,
     "listener twilio": twilio_listener,
+    "listener signalwire, listener telnyx, listener plivo, listener exotel, listener vonage": carrier_listeners,
     "source wavfile, model parrot": wavfile_to_parrot,
     "listener memory": memory_listener,
     "a listener fails": a_listener_fails,

@@ -14,14 +14,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .._errors import RemoteProtocolError
+from ..audio import MULAW_8K, AudioFormat
 from ._json import Message, object_untrusted
 
-RATE = 8_000
 MOST_QUEUED = 600.0
 """Seconds of audio that wait to be played; more is dropped."""
 MOST_KEPT = 1_000
 """Errors and clears that are remembered."""
-SILENCE = b"\xff"
 ROUNDING = 1e-3
 _SHAPES: Mapping[str, dict[str, object]] = {
     "media": {"event": str, "streamSid": str, "media": {"payload": str}},
@@ -55,14 +54,15 @@ class CarrierCleared:
 class _Sounding:
     start: float
     data: bytes = field(repr=False)
+    format: AudioFormat
 
     @property
     def end(self) -> float:
-        return self.start + len(self.data) / RATE
+        return self.start + len(self.data) / (self.format.rate * self.format.sample_bytes)
 
     def until(self, now: float) -> bytes:
         """What of it has sounded."""
-        return self.data[: max(0, math.floor((now - self.start) * RATE + ROUNDING))]
+        return self.data[: max(0, math.floor((now - self.start) * self.format.rate + ROUNDING)) * self.format.sample_bytes]
 
 
 class TwilioCarrier:
@@ -74,6 +74,7 @@ class TwilioCarrier:
         parameters: custom ones.
         tracks: what is sent of the call.
         one_way: it takes nothing.
+        format: of its audio; Twilio itself has mu-law only.
     """
 
     def __init__(
@@ -86,7 +87,10 @@ class TwilioCarrier:
         parameters: Mapping[str, str] | None = None,
         tracks: Sequence[str] = ("inbound",),
         one_way: bool = False,
+        format: AudioFormat = MULAW_8K,
     ) -> None:
+        self.format: AudioFormat = format
+        """Of its audio, both ways."""
         self.stream: str = stream
         self.call: str = call
         self.account: str = account
@@ -107,6 +111,7 @@ class TwilioCarrier:
         self._end = now
         self._burst = 0.0  # when the queue was last empty: the start of what is playing
         self._cleared_at = now
+        self._speed = format.rate * format.sample_bytes  # bytes in a second
 
     # ---- what it sends
 
@@ -117,7 +122,7 @@ class TwilioCarrier:
             "streamSid": self.stream,
             "callSid": self.call,
             "tracks": list(self.tracks),
-            "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": RATE, "channels": 1},
+            "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": self.format.rate, "channels": 1},
             "customParameters": self.parameters,
         }
         return [json.dumps({"event": "connected", "protocol": "Call", "version": "1.0.0"}), self._message("start", start)]
@@ -178,13 +183,13 @@ class TwilioCarrier:
             self.errors.append(CarrierError(number, what))
 
     def _play(self, audio: bytes, now: float) -> None:
-        if self._end - now + len(audio) / RATE > MOST_QUEUED:
+        if self._end - now + len(audio) / self._speed > MOST_QUEUED:
             if not any(error.number == 31931 for error in self.errors):
                 self._wrong(31931, "more than ten minutes of audio are waiting")
             return
         if self._end <= now:
             self._burst = now
-        sounding = _Sounding(max(self._end, now), audio)
+        sounding = _Sounding(max(self._end, now), audio, self.format)
         self._soundings.append(sounding)
         self._end = sounding.end
 
@@ -202,11 +207,11 @@ class TwilioCarrier:
         heard = [sounding.until(now) for sounding in self._soundings]
         dropped = sum(len(sounding.data) - len(data) for sounding, data in zip(self._soundings, heard, strict=True))
         since = [(sounding.start, len(data)) for sounding, data in zip(self._soundings, heard, strict=True)]
-        burst = sum(length for start, length in since if start >= self._burst - ROUNDING / RATE) if self._end > now else 0
-        generation = sum(length for start, length in since if start >= self._cleared_at - ROUNDING / RATE)
-        self._soundings = [_Sounding(s.start, data) for s, data in zip(self._soundings, heard, strict=True) if data]
+        burst = sum(length for start, length in since if start >= self._burst - ROUNDING / self.format.rate) if self._end > now else 0
+        generation = sum(length for start, length in since if start >= self._cleared_at - ROUNDING / self.format.rate)
+        self._soundings = [_Sounding(s.start, data, self.format) for s, data in zip(self._soundings, heard, strict=True) if data]
         if len(self.clears) < MOST_KEPT:
-            self.clears.append(CarrierCleared(now, burst / RATE * 1000, dropped / RATE * 1000, generation / RATE * 1000))
+            self.clears.append(CarrierCleared(now, *(each / self._speed * 1000 for each in (burst, dropped, generation))))
         self._end, self._cleared_at = min(self._end, now), now
         for _, name in self._marks:
             self._return(name)
@@ -244,9 +249,9 @@ class TwilioCarrier:
 
     def heard_in_time(self, now: float) -> bytes:
         """The same with the silence: from the start of the stream to now."""
-        line = bytearray(SILENCE * max(0, round((now - self.began) * RATE)))
+        line = bytearray(self.format.silence(max(0, round((now - self.began) * self.format.rate))))
         for sounding in self._soundings:
-            place, data = round((sounding.start - self.began) * RATE), sounding.until(now)
+            place, data = round((sounding.start - self.began) * self.format.rate) * self.format.sample_bytes, sounding.until(now)
             line[place : place + len(data)] = data
         return bytes(line)
 

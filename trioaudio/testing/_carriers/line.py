@@ -8,13 +8,12 @@ from collections.abc import Iterable
 import trio
 
 from ...abc import WebSocket
-from ...audio import MULAW_8K, PTIME, AudioFormat, Frame
+from ...audio import PTIME, AudioFormat, Frame
 from ...wire.twilio_carrier import TwilioCarrier
 from .._memory_socket import MemoryWebSocket
 
 PHASE = 1e-6
 """This carrier's own moment among the timers of a call, in seconds: on a virtual clock no two kinds are due at once."""
-SILENCE = b"\xff" * MULAW_8K.frame_samples
 
 
 class CarrierLine:
@@ -29,7 +28,7 @@ class CarrierLine:
     def __init__(self, websocket: WebSocket, carrier: TwilioCarrier, *, line_open: bool = True) -> None:
         self.carrier: TwilioCarrier = carrier
         self.websocket: WebSocket = websocket
-        self.format: AudioFormat = MULAW_8K
+        self.format: AudioFormat = carrier.format
         """Of its audio, both ways."""
         self.ended_here: bool = False
         """The far party hung up, or it was told to break: not the app."""
@@ -38,6 +37,7 @@ class CarrierLine:
         self.ended_at: float | None = None
         """When it has, in seconds of the Trio clock."""
         self._line_open = line_open
+        self._silence = carrier.format.silence(carrier.format.frame_samples)
         self._said: deque[bytes] = deque()
         self._raw: deque[str | bytes] = deque()
         self._wake = trio.lowlevel.ParkingLot()
@@ -50,10 +50,10 @@ class CarrierLine:
     # ---- what it is told to do
 
     def speak(self, audio: Frame | bytes | Iterable[Frame]) -> None:
-        """Say audio (mu-law, 8 kHz), in frames of 20 ms on time, after what is being said already."""
+        """Say audio (in ``format``), in frames of 20 ms on time, after what is being said already."""
         blocks = [audio] if isinstance(audio, Frame | bytes) else list(audio)
         data = b"".join(block if isinstance(block, bytes) else block.data for block in blocks)
-        size = MULAW_8K.frame_samples
+        size = self.format.frame_samples * self.format.sample_bytes
         self._said += [data[i : i + size] for i in range(0, len(data), size)]
         self._wake.unpark_all()
 
@@ -94,15 +94,15 @@ class CarrierLine:
     # ---- what was heard
 
     def heard(self) -> bytes:
-        """All that has been heard by now, without the silence between: mu-law."""
+        """All that has been heard by now, without the silence between."""
         return self.carrier.heard(trio.current_time())
 
     async def wait_hears(self, samples: int) -> None:
         """Wait until that many samples have been heard. Checkpoint: yes."""
         await trio.lowlevel.checkpoint()
-        while (missing := samples - len(self.heard())) > 0:
+        while (missing := samples - len(self.heard()) // self.format.sample_bytes) > 0:
             begun = self.carrier.is_sounding(trio.current_time())
-            with trio.CancelScope(deadline=trio.current_time() + (missing / MULAW_8K.rate if begun else float("inf")) + PHASE):
+            with trio.CancelScope(deadline=trio.current_time() + (missing / self.format.rate if begun else float("inf")) + PHASE):
                 await self._heard_more.park()
 
     # ---- its tasks
@@ -164,7 +164,7 @@ class CarrierLine:
         assert self._next_frame is not None
         while self._next_frame <= now:
             timestamp = round((self._next_frame - PHASE - self.carrier.began) * 1000)
-            audio = self._said.popleft() if self._said else SILENCE if self._line_open else None
+            audio = self._said.popleft() if self._said else self._silence if self._line_open else None
             self._next_frame += PTIME
             if self._skip > 0:
                 self._skip -= PTIME
