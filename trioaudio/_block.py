@@ -44,7 +44,7 @@ class Block:
         body_error: BaseException | None = None
         begun = _Begun()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(live, begun)  # not nursery.start: cut short by Ctrl-C, it would wait for one whom nobody tells to end
+            nursery.start_soon(live, begun)  # noqa: ASYNC113 - not `start`: cut short by Ctrl-C, it would wait for one whom nobody tells to end
             try:
                 await begun.event.wait()
                 with self._body:
