@@ -1080,8 +1080,8 @@ FAULTS = [
     Fault(
         "what was kept goes to a connection after it has become the current one",
         "_sessions/link.py",
-        "            number = self._audio.beginning(anew=anew)\n",
-        "            self._become_current(connection)\n            number = self._audio.beginning(anew=anew)\n",
+        "            number = self._audio.beginning\n",
+        "            self._become_current(connection)\n            number = self._audio.beginning\n",
         (LINK,),
     ),
     Fault(

@@ -197,6 +197,7 @@ class TestRecording:
         assert 0 < first < begun * rate
         assert stopped * rate < second < begun_again * rate
 
+    @pytest.mark.slow
     def test_on_the_real_clock_both_sides_are_whole_too(
         self, trioaudio: Callable[..., Any], folder: Path, clip: Path, read_wav: ReadWav
     ) -> None:

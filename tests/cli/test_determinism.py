@@ -18,6 +18,7 @@ RUNS = int(os.environ.get("TRIOAUDIO_RUNS", "6"))
 AT_ONCE = 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [("demo", "--fast")], ids=" ".join)
 def test_every_process_leaves_the_same_bytes_and_says_the_same(
     process: Callable[..., subprocess.Popen[str]], tmp_path: Path, words: tuple[str, ...]

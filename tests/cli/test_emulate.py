@@ -28,6 +28,7 @@ Command = Callable[..., Any]
 Start = Callable[..., subprocess.Popen[str]]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals are of POSIX systems")
 def test_a_call_with_the_emulated_server(process: Start, trioaudio: Command, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)

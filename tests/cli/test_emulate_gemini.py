@@ -18,6 +18,7 @@ Command = Callable[..., Any]
 Start = Callable[..., subprocess.Popen[str]]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals are of POSIX systems")
 def test_a_call_with_the_emulated_server(process: Start, trioaudio: Command, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("GEMINI_API_KEY", "GOOGLE_API_KEY"):

@@ -112,6 +112,7 @@ def folders(tmp_path: Path) -> Iterator[Path]:
     return each()
 
 
+@pytest.mark.slow
 def test_ctrl_c_at_any_moment_ends_a_call_with_130_and_whole_files(
     process: Start, folders: Iterator[Path], clip: Path, read_wav: ReadWav, record_property: Callable[[str, object], None]
 ) -> None:
@@ -156,6 +157,7 @@ def test_ctrl_c_at_the_very_opening_of_a_channel_ends_it() -> None:
         trio.run(call, restrict_keyboard_interrupt_to_checkpoints=True)
 
 
+@pytest.mark.slow
 def test_what_was_said_so_far_is_kept(process: Start, folder: Path, clip: Path, read_wav: ReadWav) -> None:
     call = stopped(process, run(folder, clip), folder, 1.2, signal.SIGINT)
     rate, pcm = read_wav(folder / "call.wav")
