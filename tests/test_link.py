@@ -32,6 +32,7 @@ from trioaudio import (
 )
 from trioaudio.abc import Model
 from trioaudio.audio import PCM16_8K, PCM16_16K, Frame
+from trioaudio.clips import clip_path
 from trioaudio.testing import Script, ScriptedFarEnd, breaks, calls, count_stamped, ends, open_call, say, stays_silent
 
 pytestmark = pytest.mark.usefixtures("virtual_clock")
@@ -568,8 +569,6 @@ async def test_a_short_gap_is_silent() -> None:
 
 
 async def test_on_giving_up_a_clip_is_heard_to_its_end_and_the_caller_is_let_go(tmp_path: object) -> None:
-    from trioaudio.clips import clip_path
-
     script = Script(start_errors=[None, *[trio.BrokenResourceError("no")] * 9])
     rules = Reconnect(attempts=2, hold=None, on_failure=str(clip_path("caller")))
     played: list[TurnPlayed] = []
@@ -605,6 +604,16 @@ async def test_on_giving_up_the_channel_may_be_left_to_the_app() -> None:
         await session.wait_closed()
         session.channel.turn("sorry").send_nowait(say(0.1, "sorry")[0])
         await caller.wait_hears("sorry", 800)
+
+
+async def test_if_no_model_is_to_be_had_at_the_beginning_the_clip_is_heard_before_the_error() -> None:
+    rules = Reconnect(on_failure=str(clip_path("caller")))
+    played: list[TurnPlayed] = []
+    async with open_channel(ScriptedFarEnd().source, on={TurnPlayed: played.append}) as channel:
+        with pytest.raises(trio.BrokenResourceError, match=r"^no$"):
+            async with open_session(channel, Script(start_errors=[trio.BrokenResourceError("no")]), Agent(reconnect=rules)):
+                pytest.fail("there is no model")
+    assert played[0].receipt.heard_ms > 7_000
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ class Reconnect:
         fallback_after: failures of one model after which the next is tried, if there are others.
         hold_after: seconds without a model, and without anything to be heard, after which ``hold`` sounds.
         hold: what the caller hears meanwhile: ``"tone"``, the path of an audio file, which is repeated, or None for silence.
-        on_failure: the path of an audio file that is played when it is given up.
+        on_failure: the path of an audio file that is played when it is given up, also if there was no model from the beginning.
         then: what becomes of the call after that: ``"hang_up"``; ``"leave"``: the channel stays open, for the app; anything else is a
             target to which the caller is transferred.
         rollover: how many seconds before the provider ends a connection another one is made, to be changed to while nobody speaks.

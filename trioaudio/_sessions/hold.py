@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
 from functools import partial
 
 import trio
@@ -16,6 +17,7 @@ from .._reconnect import Reconnect
 from .._virtual_time import time_is_virtual
 from ..audio import AudioFormat, Frame
 from ..clips import tone
+from .connection import is_lost, is_refused
 
 log = logging.getLogger("trioaudio.session")
 
@@ -92,6 +94,20 @@ class Hold:
                     await trio.sleep_until(due - AHEAD)
         except (trio.BrokenResourceError, trio.ClosedResourceError, trio.WouldBlock):
             pass  # the caller wants none of it, or is gone
+
+    @asynccontextmanager
+    async def apologizing(self, seconds: float) -> AsyncGenerator[None, None]:
+        """What is done in the block makes the first connection; if none is to be had, `part` before that is raised."""
+        failed: Exception | None = None
+        try:
+            yield
+        except Exception as exc:
+            if not (is_lost(exc) or is_refused(exc)):
+                raise
+            failed = exc
+        if failed is not None:
+            await self.part(trio.current_time() + seconds)
+            raise failed
 
     async def part(self, deadline: float) -> None:
         """Play the clip for the end, to its end, and hand the caller over if that is what is to be done; never raises.

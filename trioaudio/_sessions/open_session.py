@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, closing
 from random import Random
 from typing import Any, TypeAlias
 
@@ -56,6 +56,8 @@ async def open_session(
     """Couple a channel to a model; being inside the block is being connected.
 
     What the caller says while the model connects is kept for it, and what was said in the half second before: `Limits.start_audio`.
+    If no model is to be had, the caller hears `Reconnect.on_failure` and is transferred, if that is what is to be done then, before
+    the error is raised.
 
     Args:
         channel: stays open when the session ends.
@@ -82,11 +84,13 @@ async def open_session(
     with closing(channel._hearing.iterate(limits.start_audio)) as heard:
         link = Link(opens, agent.reconnect, limits, timeouts, again=not isinstance(model, Model))
         link.mend = Mender(link, Random(0) if time_is_virtual() else Random()).run
-        async with open_link(link):
-            session = Session(channel, link, agent, limits, timeouts, call=call, dependencies=dependencies, heard=heard, hold=hold)
-            for event, listener in (on or {}).items():
-                session.on(event, listener)
-            await session._start()
+        async with AsyncExitStack() as stack:
+            async with hold.apologizing(timeouts.hang_up):
+                await stack.enter_async_context(open_link(link))
+                session = Session(channel, link, agent, limits, timeouts, call=call, dependencies=dependencies, heard=heard, hold=hold)
+                for event, listener in (on or {}).items():
+                    session.on(event, listener)
+                await session._start()
             async with session._block.around(session._live, session.close):
                 yield session
 
