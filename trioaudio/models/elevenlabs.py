@@ -139,7 +139,7 @@ def _key_for(url: str) -> Secret | None:
         return None
 
 
-async def _signed_address(base_url: str, agent_id: str, key: Secret, *, insecure: bool) -> str:
+async def _signed_address(base_url: str, agent_id: str, key: Secret, *, insecure: bool) -> Secret:
     """Exchange the key for an address that this conversation may be opened at within 15 minutes. It is a secret itself."""
     async with open_rest(_base(base_url, http=True), headers={"xi-api-key": key}, insecure=insecure) as rest:
         try:
@@ -150,9 +150,9 @@ async def _signed_address(base_url: str, agent_id: str, key: Secret, *, insecure
             raise trio.BrokenResourceError(str(exc)) from None
     found = answer.json()
     signed = found.get("signed_url") if isinstance(found, dict) else None
-    if not isinstance(signed, str) or urlsplit(signed).scheme not in ("ws", "wss"):
+    if not isinstance(signed, str) or not signed.isprintable() or not signed.startswith(("ws://", "wss://")):
         raise RemoteProtocolError("the server was asked for a signed address, and answered without one")
-    return signed
+    return Secret(signed)
 
 
 class ElevenLabsModel(Model):
