@@ -56,7 +56,7 @@ async def open_session(
     """Couple a channel to a model; being inside the block is being connected.
 
     What the caller says while the model connects is kept for it, and what was said in the half second before: `Limits.start_audio`.
-    If no model is to be had, the caller hears `Reconnect.on_failure` and is transferred, if that is what is to be done then, before
+    If no model is to be had, the caller hears ``Reconnect.on_failure`` and is transferred, if that is what is to be done then, before
     the error is raised.
 
     Args:
