@@ -22,6 +22,7 @@ from trioaudio import (
     Mute,
     SpeechStarted,
     SpeechStopped,
+    Status,
     TurnInterrupted,
     TurnPlayed,
     TurnReceipt,
@@ -227,6 +228,14 @@ class TestEvents:
     def test_show_the_hang_up(self, path: Path) -> None:
         pixels = drawn(interrupted_call(), path)
         assert when(pixels, picture.CALLER, picture.INK, 20) == pytest.approx([19, 19], abs=0.05)
+
+    def test_show_from_when_to_when_there_was_no_model(self, path: Path) -> None:
+        call = timeline()
+        statuses = [(0, "connected"), (2, "reconnecting"), (3, "reconnecting"), (5, "connected"), (6, "connected")]
+        for time, status in statuses:
+            call.observe(Status(status), BEGAN + time)  # type: ignore[arg-type]
+        call.finish(BEGAN + 10)
+        assert when(drawn(call, path), picture.AGENT, picture.PALE_AMBER, 10) == pytest.approx([2, 5], abs=0.05)
 
     def test_begin_a_turn_where_its_first_sound_is_heard(self, path: Path) -> None:
         call = timeline()

@@ -1,4 +1,4 @@
-"""What a call looked like: loudness of both sides, turns, interruptions and keys, collected as it goes, drawn at the end."""
+"""What a call looked like: loudness of both sides, turns, interruptions, outages and keys, collected as it goes, drawn at the end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING
 
-from ._events import Dtmf, Event, Hangup, SpeechStarted, SpeechStopped, TurnInterrupted, TurnPlayed, TurnStarted
+from ._events import Dtmf, Event, Hangup, SpeechStarted, SpeechStopped, Status, TurnInterrupted, TurnPlayed, TurnStarted
 from ._extras import require
 from .audio import AudioFormat, Frame
 
@@ -51,6 +51,7 @@ class Story:
     interruptions: list[InterruptionMark] = field(default_factory=list)
     speech: list[tuple[float, float | None]] = field(default_factory=list)
     keys: list[tuple[float, str]] = field(default_factory=list)
+    outages: list[tuple[float, float | None]] = field(default_factory=list)
     hangup: float | None = None
 
 
@@ -95,7 +96,7 @@ class Timeline:
         self._envelope.agent_cut(at, epoch)
 
     def observe(self, event: Event, now: float) -> None:
-        """Note an event of the channel that was emitted at ``now``; events that have no place in the picture are ignored."""
+        """Note what the channel or its session emitted at ``now``; events that have no place in the picture are ignored."""
         self._now = max(self._now, now)
         at = self._of_call(now)
         match event:
@@ -113,8 +114,17 @@ class Timeline:
                 self._story.keys.append((at, event.digit))
             case Hangup():
                 self._story.hangup = at
+            case Status():
+                self._model_is_away(at, event.status == "reconnecting")
             case _:
                 pass
+
+    def _model_is_away(self, at: float, away: bool) -> None:
+        outages = self._story.outages
+        if outages and outages[-1][1] is None:
+            outages[-1] = (outages[-1][0], None if away else at)
+        elif away:
+            outages.append((at, None))
 
     def add_turn(self, item_id: str | None, start: float, end: float, interrupted_at: float | None = None) -> None:
         """Note a turn that was heard from ``start`` to ``end``, for those who keep the turns themselves."""

@@ -102,7 +102,8 @@ class Picture:
 
     def drawn(self) -> Image.Image:
         """The finished picture."""
-        for step in (self._fields, self._grid, self._speech, self._turns, self._lost, self._interruptions, self._keys, self._hangup):
+        behind = self._fields, self._grid, self._speech, self._outages, self._turns, self._lost
+        for step in (*behind, self._interruptions, self._keys, self._hangup):
             step()
         self._heading()
         self._legend()
@@ -146,6 +147,14 @@ class Picture:
     def _speech(self) -> None:
         for start, end in self._story.speech:
             self._span(CALLER, start, self._length if end is None else end)
+
+    def _outages(self) -> None:
+        """Where there was no model: a band behind what was heard all the same."""
+        for start, end in self._story.outages:
+            left, right = self._x(start), self._x(self._length if end is None else end)
+            self._box(left, AGENT.top + 6, right, AGENT.bottom - 6, PALE_AMBER, 8)
+            if right - left > _width("no model", 12) + 12:
+                self._say((left + right) / 2, AGENT.bottom - 20, "no model", 12, AMBER, "mm")
 
     def _turns(self) -> None:
         free = float(LEFT)
@@ -268,6 +277,8 @@ class Picture:
             entries.append(("turn", AGENT.span, AGENT.peak))
         if self._story.interruptions:
             entries.append(("interrupted, lost", PALE_RED, RED))
+        if self._story.outages:
+            entries.append(("no model", PALE_AMBER, AMBER))
         if self._story.keys:
             entries.append(("key", PALE_AMBER, AMBER))
         return entries

@@ -186,6 +186,7 @@ def test_a_call_that_begins_replaces_an_older_recording_also_behind_a_link(trioa
         ("hum:hangup", "parrot", 0, "caller  hangs up", 0.5),
         ("hum:world", "parrot", 1, "caller  is gone: the line was cut", 0.5),
         ("hum:hangup", "fickle", 0, "model   is lost", 0.5),
+        ("hum:hangup", "fickle", 0, "model   is back, after", 0.5),
         ("hum:hangup", "polite", 0, "model   has left", 0.3),
     ],
 )

@@ -44,6 +44,7 @@ class Account:
         self._heard = 0.0
         self._turns_playing = 0
         self._fault: Fault | None = None
+        self._away_since: float | None = None
 
     def caller_heard(self, frame: Frame, now: float) -> None:
         """So far the call has come: see `Instrument`."""
@@ -66,9 +67,18 @@ class Account:
             self._turns_playing += 1
         elif isinstance(event, TurnPlayed | TurnInterrupted):
             self._turns_playing = max(0, self._turns_playing - 1)
+        if isinstance(event, Status):
+            self._tell_return(event, now)
         for who, what, style in (_of_caller(event, bool(self._turns_playing)), _of_agent(event), _of_model(event), _of_trouble(event)):
             if what:
                 self.tell(now, who, what, style)
+
+    def _tell_return(self, event: Status, now: float) -> None:
+        if event.status == "reconnecting":
+            self._away_since = now if self._away_since is None else self._away_since
+        elif self._away_since is not None and event.status == "connected":
+            self.tell(now, "model", f"is back, after {_ms((now - self._away_since) * 1000)}", "green")
+            self._away_since = None
 
     def tell(self, now: float, who: str, what: str, style: str = "") -> None:
         """Tell one thing that happened at ``now``; ``who`` is the caller, the agent, the model, or nobody (empty)."""
