@@ -202,6 +202,14 @@ def saboteurs(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def fuzz(session: nox.Session) -> None:
+    """Strange inputs for every function that reads what a stranger sends: -- NUMBER, 100000 by default."""
+    session.install("--quiet", wheel(session, *EXTRAS), *group("suite"))
+    leave_the_sources(session)
+    session.run("python", "-m", "fuzz", *session.posargs, env={"PYTHONPATH": "tests"})
+
+
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """What a frame and a channel cost."""
     session.install("--quiet", wheel(session, *EXTRAS))
