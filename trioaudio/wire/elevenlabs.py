@@ -25,11 +25,6 @@ from typing import Literal, TypeAlias
 from .._agent import Agent
 from .._errors import FormatError, LocalProtocolError, RemoteProtocolError
 from .._model_events import (
-    InputCommitted,
-    InputSpeechStarted,
-    InputSpeechStopped,
-    InputTranscript,
-    InputTranscriptDelta,
     ModelEvent,
     ResponseCreated,
     ResponseDone,
@@ -41,19 +36,18 @@ from .._model_events import (
 )
 from ..audio import AudioFormat, Frame
 from ._elevenlabs.asks import Asks
+from ._elevenlabs.caller import CallerTurns
 from ._elevenlabs.errors import AgentError, error_untrusted, is_final
 from ._elevenlabs.formats import format_named, written_format
 from ._elevenlabs.initiation import ConversationOptions as ConversationOptions
 from ._elevenlabs.initiation import initiation
 from ._elevenlabs.turns import MAX_ID, AgentTurns
-from ._json import MAX_TEXT, Message, count, name_or_none, number_or_none, object_untrusted, part, text, written
+from ._json import MAX_TEXT, Message, count, name_or_none, object_untrusted, part, text, written
 
 Phase: TypeAlias = Literal["created", "initiating", "ready", "refused"]
 
 SHORTEST, LONGEST = 0.02, 0.1
 """Length of a piece of audio that is sent, in seconds: odd ones have broken agents that hear mu-law."""
-SPEAKING, SILENT = 0.6, 0.4
-"""A ``vad_score`` above the one is speech, below the other none."""
 REMEMBERED_CALLS = 64
 
 UNUSED_EVENTS = frozenset(
@@ -94,14 +88,13 @@ class ElevenLabsWire:
         """What the agent is declared to hear."""
         self.output_format: AudioFormat = format_named(self.options.output_format, "output_format")
         """What it is declared to speak."""
-        self._agent = Agent()
         self._turns, self._asks = AgentTurns(self.output_format), Asks()
         self._owed: list[str] = []
         self._rest: Frame | None = None
         self._error: AgentError | None = None
-        self._speaking = False
+        self._caller = CallerTurns()
         self._results: list[str] = []
-        self._utterances, self._tentative, self._chat = 1, "", ""
+        self._chat = ""
         self._open_calls: dict[str, None] = {}
         self._unknown = self._pings = self._needless = self._failures = 0
 
@@ -132,7 +125,7 @@ class ElevenLabsWire:
             if wanted != declared:
                 raise FormatError(f"this agent is declared to {verb} {declared}, not {wanted}")
         self.options = self.options.overridden(agent.provider_options)
-        self._agent, self.phase = agent, "initiating"
+        self._caller.transcribe, self.phase = agent.transcribe, "initiating"
         return [written(initiation(agent, self.options))]
 
     def append(self, frame: Frame) -> list[str]:
@@ -219,8 +212,11 @@ class ElevenLabsWire:
         """How the connection ended, in words."""
         return f"the agent ended the conversation: {_why(self._error, reason)} ({code})"
 
+    def _is_heard(self, now: float) -> bool:
+        return now < self._turns.sounds_until
+
     def _due_asks(self, now: float) -> list[str]:
-        asked = self._asks.release(now, speaking=now < self._turns.sounds_until or self.phase != "ready")
+        asked = self._asks.release(now, speaking=self._is_heard(now) or self.phase != "ready")
         if asked:
             self._turns.pass_on()
         return asked
@@ -252,7 +248,7 @@ class ElevenLabsWire:
         events = list(take(self, message, now))
         if any(isinstance(event, ResponseCreated) for event in events):
             self._asks.answered()
-            return [*self._caller_stopped(), *events]
+            return [*self._caller.stopped(), *events]
         return events
 
     def _metadata(self, message: Message, now: float) -> list[ModelEvent]:
@@ -275,7 +271,7 @@ class ElevenLabsWire:
 
     def _interruption(self, message: Message, now: float) -> list[ModelEvent]:
         events = self._turns.interrupted(message, now)
-        return [*self._caller_started(), *events] if events else []
+        return [*self._caller.started(), *events] if events else []
 
     def _tool_call(self, message: Message, now: float) -> list[ModelEvent]:
         call = part(message, "client_tool_call")
@@ -288,29 +284,9 @@ class ElevenLabsWire:
         called = ToolCall(call_id, tool, arguments, self._turns.response_id)
         return [*begun, called, *self._turns.complete()]
 
-    def _vad_score(self, message: Message, now: float) -> list[ModelEvent]:
-        score = number_or_none(part(message, "vad_score_event"), "vad_score")
-        if score is not None and score < SILENT:
-            return self._caller_stopped()
-        return self._caller_started() if score is not None and score > SPEAKING and now >= self._turns.sounds_until else []
-
-    def _tentative_words(self, message: Message, now: float) -> list[ModelEvent]:
-        """A guess that replaces the one before; what it only adds is news."""
-        event = part(message, "tentative_user_transcription_event") or part(message, "tentative_user_transcript_event")
-        said = text(event, "user_transcript", "")
-        started = self._caller_started() if said.strip() and now >= self._turns.sounds_until else []
-        more = said.removeprefix(self._tentative) if said.startswith(self._tentative) else ""
-        self._tentative = said
-        return [*started, *([InputTranscriptDelta(self._user, more)] if more and self._agent.transcribe else [])]
-
     def _all_words(self, message: Message, now: float) -> list[ModelEvent]:
-        said = text(part(message, "user_transcription_event"), "user_transcript", "").strip()
-        item, self._tentative = self._user, ""
-        stopped = self._caller_stopped()
-        self._utterances += 1
         self._turns.pass_on()
-        words = [InputTranscript(item, said)] if self._agent.transcribe else []
-        return [*stopped, InputCommitted(item), *words]
+        return self._caller.all_words(message)
 
     def _chat_part(self, message: Message, now: float) -> list[ModelEvent]:
         """An answer in text, piece by piece."""
@@ -331,18 +307,6 @@ class ElevenLabsWire:
     def _guardrail(self, message: Message, now: float) -> list[ModelEvent]:
         return [SessionError("guardrail_triggered", "a guardrail of the agent has stopped it")]
 
-    def _caller_started(self) -> list[ModelEvent]:
-        started, self._speaking = not self._speaking, True
-        return [InputSpeechStarted(item_id=self._user)] if started else []
-
-    def _caller_stopped(self) -> list[ModelEvent]:
-        stopped, self._speaking = self._speaking, False
-        return [InputSpeechStopped(item_id=self._user)] if stopped else []
-
-    @property
-    def _user(self) -> str:
-        return f"user-{self._utterances}"
-
 
 _TAKERS: dict[str, Callable[[ElevenLabsWire, Message, float], Sequence[ModelEvent]]] = {
     "conversation_initiation_metadata": ElevenLabsWire._metadata,
@@ -355,8 +319,8 @@ _TAKERS: dict[str, Callable[[ElevenLabsWire, Message, float], Sequence[ModelEven
     "agent_chat_response_part": ElevenLabsWire._chat_part,
     "client_tool_call": ElevenLabsWire._tool_call,
     "user_transcript": ElevenLabsWire._all_words,
-    "tentative_user_transcript": ElevenLabsWire._tentative_words,
-    "vad_score": ElevenLabsWire._vad_score,
+    "tentative_user_transcript": lambda wire, message, now: wire._caller.tentative_words(message, over_agent=wire._is_heard(now)),
+    "vad_score": lambda wire, message, now: wire._caller.vad_score(message, over_agent=wire._is_heard(now)),
     "error": ElevenLabsWire._err,
     "guardrail_triggered": ElevenLabsWire._guardrail,
 }
