@@ -50,7 +50,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
             "_door.tcp",
             "_socket",
         ),
-        "_door.websocket_codec",
+        *("_door.websocket_codec", "_door.websocket_frames"),
     ),
     ("abc", "_front_door", "_rest", "_source", "_model", "_message_line", "_phone_source", "_phone_exchange", "_listener", "_plugin"),
     ("_plugins", "_config", "_call_log", "_block", "_ticker", "_virtual_time", "_subscription", "_dispatch", "_emitter", "_asyncio_bridge"),

@@ -20,8 +20,8 @@ LONGEST_ROUND = 8
 """Inputs."""
 SECONDS, SECONDS_A_MEGABYTE = 0.5, 1.5
 """Of CPU, that one input may take."""
-BYTES, BYTES_A_BYTE = 4_000_000, 80
-"""Of memory, that one round may take at its height; the costliest JSON, empty objects in a list, takes 25 for each of its own."""
+BYTES, BYTES_A_BYTE = 4_000_000, 250
+"""Of memory, that one round may take at its height; the costliest, a path of percent signs, takes 200 for each of its own."""
 MEASURED = 25
 """One round of so many is watched for its memory, which takes several times as long."""
 ENDLESS, ENDLESS_BYTES = 600, 400_000
