@@ -86,7 +86,9 @@ class MessageLine:
             trio.WouldBlock: others are in line, or the socket has no room: nothing was sent.
             trio.BrokenResourceError, trio.ClosedResourceError: as `post`.
         """
-        self.post(())
+        self._require_open()
+        if self._waiting:
+            self.post(())
         if self._waiting or self._flushing.locked():
             raise trio.WouldBlock
         self._websocket.send_nowait(message)

@@ -7,7 +7,7 @@ expected to open another one for the same call, the source waits for that, and w
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import suppress
 
 import trio
@@ -209,7 +209,9 @@ class PhoneSource(Source):
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             await trio.lowlevel.checkpoint()  # whoever receives is told, and tells; a goodbye is no failure
 
-    def _post(self, messages: Iterable[Wire]) -> None:
+    def _post(self, messages: Sequence[Wire]) -> None:
+        if not messages and not self._line.waiting:  # as for nearly every frame
+            return
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):  # whoever receives is told, and tells
             self._line.post(messages)
 

@@ -54,6 +54,7 @@ class Epoch:
         self.scope.cancel("interrupted")  # before close: a parked receiver must get Cancelled, not ClosedResourceError
         self.outbox.close()
         self.held = None
+        self.kept = None  # nobody takes it back, and a turn that is over is remembered for a while
 
     def pass_on(self, playhead: Playhead, number: int) -> Epoch:
         """Shut the door and wake the playback task, but let what waits go on in the epoch that is returned."""

@@ -83,7 +83,7 @@ class JsonDialect:
             audio = value_at(message, self.payload)
             if not isinstance(audio, str):
                 return Malformed()
-            timestamp, chunk = number_at(message, self.timestamp), number_at(message, self.chunk)
+            timestamp, chunk = number_at(message, self.timestamp), number_at(message, self.chunk) if self.window else None
             return Media(audio, name_at(message, self.track) or "inbound", timestamp, chunk, stream)
         if kind == "mark":
             name = name_at(message, self.mark_name)
