@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from ._events import SpeechStarted as SpeechStarted
     from ._events import SpeechStopped as SpeechStopped
     from ._events import Status as Status
+    from ._events import TextMessage as TextMessage
     from ._events import ToolCalled as ToolCalled
     from ._events import ToolReturned as ToolReturned
     from ._events import TurnInterrupted as TurnInterrupted
@@ -169,7 +170,7 @@ else:  # hidden from type checkers, which would otherwise believe in any name
         ),
         "._events": (
             "AppEvent Audio AudioDropped Closed Commit Dtmf Event Fault Hangup Interrupt Mute SpeechStarted "
-            "SpeechStopped Status ToolCalled ToolReturned TurnInterrupted TurnPaused TurnPlayed TurnResumed TurnStarted"
+            "SpeechStopped Status TextMessage ToolCalled ToolReturned TurnInterrupted TurnPaused TurnPlayed TurnResumed TurnStarted"
         ),
         "._door.server": "OpenFrontDoor open_front_door",
         "._door.statistics": "FrontDoorStatistics",

@@ -47,6 +47,7 @@ class Channel(Emitter):
         self._instruments = Instruments([*recording, *instruments], self._instrument_failed)
         self._hearing = Hearing(source, limits, self._dispatch, self._instruments)
         self._playout = Playout(source, limits, timeouts, self._dispatch.emit, self._instruments)
+        self._dispatch.show(source, CHANNEL_EVENTS)
         self._life = Life(source, timeouts, self._dispatch, self._hearing, self._playout, self.recording)
         self._transferred = False
         self._call: object = None  # the call that it belongs to, where one is served

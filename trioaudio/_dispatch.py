@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +20,7 @@ from ._errors import ControlOverflowError
 from ._events import AppEvent, Event
 from ._limits import Limits
 from ._subscription import Subscription
+from .abc import Source
 
 Listener: TypeAlias = Callable[..., object]
 Selector: TypeAlias = str | type[Event]
@@ -87,6 +88,12 @@ class Dispatcher:
         if subscription is not None:
             self._unstarted.append(entry)
             self._start_waiting()
+
+    def show(self, source: Source, known: Collection[str]) -> None:
+        """Let a source show its far party those of these events that it can."""
+        for kind in source.shows:
+            if kind.name in known:
+                self.add(kind, source.show)
 
     def remove(self, selector: Selector, listener: Listener) -> None:
         """Forget ``listener``, the one added last first; nothing happens if it is not there."""

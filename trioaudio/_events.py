@@ -56,6 +56,14 @@ class Dtmf(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class TextMessage(Event):
+    """The far party wrote something instead of saying it; a session tells its model, which answers."""
+
+    name: ClassVar[str] = "text"
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Hangup(Event):
     """The far party hung up, or its connection broke; ``error`` says how in the second case."""
 
@@ -239,8 +247,8 @@ class ToolReturned(Event):
 CHANNEL_EVENTS: dict[str, type[Event]] = {
     kind.name: kind
     for kind in (
-        Audio, Commit, Interrupt, Dtmf, Hangup, SpeechStarted, SpeechStopped, TurnStarted, TurnPlayed, TurnInterrupted, TurnPaused,
-        TurnResumed, Mute, AudioDropped, Fault, Closed,
+        Audio, Commit, Interrupt, Dtmf, TextMessage, Hangup, SpeechStarted, SpeechStopped, TurnStarted, TurnPlayed, TurnInterrupted,
+        TurnPaused, TurnResumed, Mute, AudioDropped, Fault, Closed,
     )
 }  # fmt: skip
 """Every undotted event name and its class."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 from urllib.parse import parse_qsl
@@ -208,8 +208,15 @@ class FrontDoor(Injected, ABC):
         """
 
     @abstractmethod
-    def websocket(self, path: str, handler: UpgradeHandler, *, auth: Auth) -> Route:
-        """Let websockets be opened at a path; arguments and errors as for `route`, and ``Host`` and ``Origin`` are looked at likewise."""
+    def websocket(self, path: str, handler: UpgradeHandler, *, auth: Auth, origins: Sequence[str] = ()) -> Route:
+        """Let websockets be opened at a path; arguments and errors as for `route`, and ``Host`` and ``Origin`` are looked at likewise.
+
+        Args:
+            origins: whose pages may open it, beside those that may use the whole door: ``https://app.example.com``, in full.
+
+        Raises:
+            FrontDoorError: as `route`, or one of them is no origin.
+        """
 
     @abstractmethod
     def public_url(self, path: str, *, websocket: bool = False) -> str:

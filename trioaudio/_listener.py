@@ -84,7 +84,7 @@ class Listener(ABC):
     name: str = "listener"
     """What logs and statistics call it."""
     where: str = ""
-    """Where calls reach it, for whoever has started it: an address. Empty if that is the front door, which says so itself."""
+    """Where calls reach it, for whoever has started it: an address. Empty if that is the front door, which names all it offers."""
 
     @property
     def counters(self) -> Mapping[str, int]:

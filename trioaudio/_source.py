@@ -81,6 +81,8 @@ class Source(ABC):
     """How the far end plays what it is given."""
     capabilities: frozenset[SourceCapability] = frozenset()
     """What it can do beyond audio; the rest raises `CapabilityError`."""
+    shows: tuple[type[Event], ...] = ()
+    """The events, of the channel and of the sessions coupled to it, that `show` is called with."""
     length: float | None = None
     """Seconds of audio the far party has to say, if that is known; it may stay on in silence after that."""
 
@@ -119,6 +121,12 @@ class Source(ABC):
         Checkpoint: yes. Runs under a shield with a deadline: it is not cancelled while it makes progress.
         """
         await trio.lowlevel.checkpoint()
+
+    def show(self, event: Event) -> None:  # noqa: B027 - most far ends show nothing
+        """Let the far party see an event of ``shows``: who says what, how the conversation fares.
+
+        Called in place, where the event happens: it must neither wait nor raise. What cannot be shown at once may be lost.
+        """
 
     async def hang_up(self) -> None:
         """Say goodbye in the far end's own way, if it has one. Called once, when the channel closes; runs under a deadline.

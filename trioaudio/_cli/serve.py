@@ -182,7 +182,8 @@ async def _noted(
     before = door.offers() if door is not None else []
     async with opener(*given) as listener:
         offers = [offer for offer in door.offers() if offer not in before] if door is not None else []
-        account.rows += [("listener", opener.text, _shown(*offer)) for offer in offers] or [("listener", opener.text, listener.where)]
+        where = [listener.where] if listener.where else [_shown(*offer) for offer in offers]
+        account.rows += [("listener", opener.text, each) for each in where or [""]]
         yield listener
 
 

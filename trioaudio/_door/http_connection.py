@@ -205,7 +205,7 @@ class HttpConnection:
         log.error("the handler of %s %s %s", entry.method, entry.path, what, exc_info=error)
 
     def _check_names(self, entry: Entry, asked: Asked, visitor: Visitor, *, check_origin: bool) -> None:
-        complaint = self._house.perimeter.complaint(visitor, asked.headers, check_origin=check_origin)
+        complaint = self._house.perimeter.complaint(visitor, asked.headers, check_origin=check_origin, origins=entry.origins)
         if complaint is not None and entry.auth != "signature":
             raise Refused(403, complaint)
 

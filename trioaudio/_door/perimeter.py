@@ -52,7 +52,7 @@ class Perimeter:
         self._host, self._secure = host, secure
         self.public_url: str | None = _checked_url(public_url) if public_url is not None else None
         self._proxies = [_network(text) for text in trusted_proxies]
-        self._origins = {_checked_origin(text) for text in allowed_origins}
+        self._origins = {checked_origin(text) for text in allowed_origins}
         self._names = {_name(host), *(_name(urlsplit(self.public_url).netloc) for _ in [0] if self.public_url)}
 
     @property
@@ -94,23 +94,22 @@ class Perimeter:
         base = self.public_url or visitor.base
         return f"ws{base.removeprefix('http')}" if websocket else base
 
-    def complaint(self, visitor: Visitor, headers: Headers, *, check_origin: bool) -> str | None:
-        """What is wrong with the names in a request, in words that say what to do; nothing, mostly.
+    def complaint(self, visitor: Visitor, headers: Headers, *, check_origin: bool, origins: frozenset[str] = frozenset()) -> str | None:
+        """What is wrong with the names in a request, in words that say what to do; nothing, mostly. ``origins`` may ask too.
 
         A page of somebody else's that was tricked into reaching us by a name of its own (DNS rebinding) shows in `Host`.
         """
         name = _name(visitor.authority)
         if name not in self._names and _plain(name.strip("[]")) is None and not is_loopback(name):
             return f"this server is not called {name}; if it is, say so with --public-url"
-        origins = headers.all("origin")
-        if check_origin and any(not self._is_ours(origin, visitor) for origin in origins):
+        if check_origin and any(not self._is_ours(origin, visitor, origins) for origin in headers.all("origin")):
             return "pages of this origin may not use this server; if they may, say so with --allow-origin"
         return None
 
-    def _is_ours(self, origin: str, visitor: Visitor) -> bool:
+    def _is_ours(self, origin: str, visitor: Visitor, others: frozenset[str]) -> bool:
         origin = origin.lower()
         own = {visitor.base.lower(), *([_origin_of(self.public_url)] if self.public_url else [])}
-        return origin in self._origins or _without_default_port(origin) in {_without_default_port(each) for each in own}
+        return origin in self._origins or origin in others or _without_default_port(origin) in {_without_default_port(each) for each in own}
 
 
 def _checked_url(text: str) -> str:
@@ -120,7 +119,12 @@ def _checked_url(text: str) -> str:
     return text.rstrip("/")
 
 
-def _checked_origin(text: str) -> str:
+def checked_origin(text: str) -> str:
+    """An origin as it is compared.
+
+    Raises:
+        FrontDoorError: it is none.
+    """
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/") or parts.query or "*" in text:
         raise FrontDoorError(f"{text!r} is no origin; write it as https://app.example.com, each one in full")

@@ -27,6 +27,8 @@ class Entry(Route):
     handler: Handler | UpgradeHandler
     auth: Auth
     leave: Callable[[Entry], None] = field(repr=False)
+    origins: frozenset[str] = frozenset()
+    """Whose pages may use it, beside those that may use the whole door."""
     served: int = 0
 
     def close(self) -> None:
@@ -47,7 +49,7 @@ class Routes:
     def __init__(self) -> None:
         self._paths: dict[tuple[str, ...], dict[str, Entry]] = {}
 
-    def add(self, method: str, path: str, handler: Handler | UpgradeHandler, auth: Auth) -> Entry:
+    def add(self, method: str, path: str, handler: Handler | UpgradeHandler, auth: Auth, origins: frozenset[str] = frozenset()) -> Entry:
         """Serve a path.
 
         Raises:
@@ -61,7 +63,7 @@ class Routes:
         here = self._paths.setdefault(key, {})
         if method in here:
             raise FrontDoorError(f"the path {path} is taken already ({method}); two listeners cannot share one")
-        here[method] = Entry(method, path, handler, auth, self._leave)
+        here[method] = Entry(method, path, handler, auth, self._leave, origins)
         return here[method]
 
     def _leave(self, entry: Entry) -> None:

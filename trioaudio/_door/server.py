@@ -15,7 +15,7 @@ from .._errors import FrontDoorError
 from .._front_door import Auth, FrontDoor, Handler, Route, UpgradeHandler
 from .._limits import Limits, Timeouts
 from .http_connection import House, HttpConnection
-from .perimeter import Perimeter, Visitor
+from .perimeter import Perimeter, Visitor, checked_origin
 from .pipe import Pipe, SocketPipe, StreamPipe
 from .routes import WEBSOCKET
 from .service_nursery import open_service_nursery
@@ -48,9 +48,10 @@ class OpenFrontDoor(FrontDoor):
         self._check_auth(path, auth)
         return self._house.routes.add(method, path, handler, auth)
 
-    def websocket(self, path: str, handler: UpgradeHandler, *, auth: Auth) -> Route:
+    def websocket(self, path: str, handler: UpgradeHandler, *, auth: Auth, origins: Sequence[str] = ()) -> Route:
         self._check_auth(path, auth)
-        return self._house.routes.add(WEBSOCKET, path, handler, auth)
+        allowed = frozenset(map(checked_origin, origins))
+        return self._house.routes.add(WEBSOCKET, path, handler, auth, allowed)
 
     def _check_auth(self, path: str, auth: Auth) -> None:
         if auth == "none" and self._house.perimeter.exposed and not self._no_auth:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from .._agent import KeyGroups
-from .._events import SESSION_EVENTS, Closed, Commit, Dtmf, Event, Interrupt, Status, TurnInterrupted, TurnPlayed
+from .._events import SESSION_EVENTS, Closed, Commit, Dtmf, Event, Interrupt, Status, TextMessage, TurnInterrupted, TurnPlayed
 from .._inbox import InboundAudio
 from ..audio import Converter, Frame
 from .keypad import Keypad
@@ -45,6 +45,7 @@ class Caller:
             (Commit, lambda _: session.commit()),
             (Interrupt, lambda _: self._wish_interrupt()),
             (Dtmf, self._key_pressed),
+            (TextMessage, self._written),
             (TurnInterrupted, self._turn_interrupted),
             (TurnInterrupted, session._recovery.heard),
             (TurnPlayed, session._recovery.heard),
@@ -97,6 +98,11 @@ class Caller:
             self.keypad.press(event.digit)
         elif self._session.agent.dtmf == "text":
             self._keys_pressed(event.digit)
+
+    def _written(self, event: TextMessage) -> None:
+        """Who writes has taken the turn, as one who speaks."""
+        self._wish_interrupt()
+        self._session._errands.request(partial(self._session._model.send_text, event.text), words=event.text)
 
     def _keys_pressed(self, keys: str) -> None:
         """A caller who presses keys has taken the turn, as one who speaks: the model is told, and answers."""

@@ -24,7 +24,7 @@ from .._errors import CapabilityError, ModelUnavailable, SubscriberLagged
 from .._events import SESSION_EVENTS, Fault, Status
 from .._inbox import InboundAudio
 from .._limits import Limits, Timeouts
-from .._model_events import Usage
+from .._model_events import MODEL_EVENTS, Usage
 from .._outbound.settlement import Interruption
 from .._virtual_time import time_is_virtual
 from ..audio import AudioFormat, Frame
@@ -76,6 +76,7 @@ class Session(Conversation):
         """What tools find in their `CallContext`."""
         self._model, self._timeouts = model, timeouts
         self._dispatch = Dispatcher(SESSION_EVENTS, limits, self._listener_failed)
+        self._dispatch.show(channel._source, (Status.name, *MODEL_EVENTS))  # what is the channel's, the channel shows
         self._block = Block("the session")
         self._service = trio.CancelScope(shield=True)  # the body ends first, its servants after it
         who = f"the model {model.name!r}"

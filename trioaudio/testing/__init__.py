@@ -20,6 +20,8 @@ from ._carriers.asterisk_call import AsteriskCall as AsteriskCall
 from ._carriers.asterisk_call import AsteriskFault as AsteriskFault
 from ._carriers.asterisk_media import FakeMedia as FakeMedia
 from ._carriers.audiosocket import FakeAudioSocket as FakeAudioSocket
+from ._carriers.browser import FakeBrowser as FakeBrowser
+from ._carriers.browser import FakeBrowserCall as FakeBrowserCall
 from ._carriers.line import CarrierLine as CarrierLine
 from ._carriers.twilio import FakeOutcome as FakeOutcome
 from ._carriers.twilio import FakePickUp as FakePickUp

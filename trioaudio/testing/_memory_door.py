@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -37,7 +37,8 @@ class MemoryUpgrade(Upgrade):
 
     def __init__(self, request: Request) -> None:
         self.request: Request = request
-        self.subprotocols: tuple[str, ...] = ()
+        offered = request.headers.get("sec-websocket-protocol", "")
+        self.subprotocols: tuple[str, ...] = tuple(filter(None, map(str.strip, offered.split(","))))
         self.decided: trio.Event = trio.Event()
         self.status: int = 101
         """101 once it is accepted, else why not."""
@@ -49,6 +50,7 @@ class MemoryUpgrade(Upgrade):
         """As `Upgrade.accept`."""
         self._decide()
         self.ours, self.theirs = memory_websockets()
+        self.ours.subprotocol = self.theirs.subprotocol = subprotocol
         self.decided.set()
         await trio.lowlevel.checkpoint()
         return self.ours
@@ -76,8 +78,8 @@ class MemoryFrontDoor(FrontDoor):
         """As `FrontDoor.route`."""
         return self._added(_MemoryRoute(self, method, path, handler), path)
 
-    def websocket(self, path: str, handler: UpgradeHandler, *, auth: Auth) -> Route:
-        """As `FrontDoor.websocket`."""
+    def websocket(self, path: str, handler: UpgradeHandler, *, auth: Auth, origins: Sequence[str] = ()) -> Route:
+        """As `FrontDoor.websocket`; nobody's ``Origin`` is looked at."""
         return self._added(_MemoryRoute(self, WEBSOCKET, path, handler), path)
 
     def _added(self, route: _MemoryRoute, path: str) -> Route:

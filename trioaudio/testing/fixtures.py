@@ -16,6 +16,7 @@ import pytest
 from .. import Session
 from ._call import open_call
 from ._carriers.asterisk import FakeAsterisk
+from ._carriers.browser import FakeBrowser
 from ._carriers.twilio import FakeTwilio
 from ._clocks import LATE, run_virtual
 from ._emulators.elevenlabs import ElevenLabsEmulator
@@ -68,6 +69,12 @@ def openai_live_emulator() -> OpenAILiveEmulator:
 def fake_asterisk() -> FakeAsterisk:
     """A `FakeAsterisk` whose callers send silence while they say nothing: ``fake_asterisk.audiosocket_to(listener.take, id)``."""
     return FakeAsterisk(line_open=True)
+
+
+@pytest.fixture
+def fake_browser(virtual_clock: None) -> FakeBrowser:
+    """A `FakeBrowser`, on the virtual clock: ``async with fake_browser.call(door) as call`` calls what is served at a door in memory."""
+    return FakeBrowser()
 
 
 @pytest.fixture
