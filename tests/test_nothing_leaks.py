@@ -49,7 +49,7 @@ from trioaudio._plugins import choose_model, choose_source, list_plugins
 from trioaudio.abc import WebSocket
 from trioaudio.audio import PCM16_24K, AudioFormat, Frame
 from trioaudio.models.openai import open_openai
-from trioaudio.sources import twilio
+from trioaudio.sources import browser, twilio
 from trioaudio.sources.asterisk import AsteriskListener
 from trioaudio.sources.audiosocket import AudioSocketListener
 from trioaudio.sources.memory import memory_exchange, memory_pair
@@ -58,6 +58,7 @@ from trioaudio.testing import (
     ElevenLabsEmulator,
     ElevenLabsReply,
     FakeAsterisk,
+    FakeBrowser,
     FakeTwilio,
     GeminiEmulator,
     GeminiReply,
@@ -411,6 +412,42 @@ async def twilio_listener(leavings: Leavings) -> None:
         leavings.add("metrics", exposition(call_metrics(server.statistics())))
 
 
+async def browser_listener(leavings: Leavings) -> None:
+    """A page that talks and writes, one with a wrong token, one that breaks the protocol, and one that says no hello."""
+    spoken = AudioFormat("pcm16", 48_000)
+
+    async def handle(call: Call) -> None:
+        async with call.accept() as channel, watched(leavings, channel, call):
+            await talk(leavings, channel, "parrot")
+
+    async with (
+        open_memory_door() as door,
+        browser.listen(door, token=Secret(SECRET))() as listener,
+        open_server(listener, handle, on_summary=lambda summary: leavings.add_objects("a summary", summary)) as server,
+    ):
+        async with FakeBrowser(token=SECRET).call(door) as call:
+            call.speak(voice(2.0, spoken))
+            await trio.sleep(1)
+            call.write(WORDS)
+            await trio.sleep(7)
+            leavings.add_objects("a page's call", call.page.hello, listener)
+        async with FakeBrowser(token=PLAIN).call(door, token_as_subprotocol=True) as call:
+            await call.over.wait()
+        async with FakeBrowser(token=SECRET).call(door) as call:
+            await call.wait_ready()
+            call.send(voice(0.1, PCM16_24K).base64)
+            await call.over.wait()
+        async with FakeBrowser(token=SECRET).call(door) as call:
+            await call.wait_ready()
+            call.send(voice(0.1, PCM16_24K).data + b"\0")
+            await call.over.wait()
+        headers = {"Sec-WebSocket-Protocol": "trioaudio.v1"}
+        websocket = await door.open_websocket("wss://voice.example.com/ws", headers)
+        await websocket.send(json.dumps({"t": "hello", "v": SECRET, "token": SECRET}))
+        leavings.add("why it was refused", str(await websocket.receive()))
+        leavings.add("metrics", exposition(call_metrics(server.statistics())))
+
+
 async def carrier_listeners(leavings: Leavings) -> None:
     """A call of each of Twilio's sister carriers, whose address has the key, and somebody who guessed it wrongly."""
 
@@ -522,6 +559,7 @@ SCENARIOS: dict[str, Scenario] = {
     "source memory, model openai-live": memory_to_openai_live,
     "source memory, model elevenlabs, model gemini, model xai": memory_to_others,
     "listener twilio": twilio_listener,
+    "listener browser": browser_listener,
     "listener signalwire, listener telnyx, listener plivo, listener exotel, listener vonage": carrier_listeners,
     "source wavfile, model parrot": wavfile_to_parrot,
     "listener memory": memory_listener,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from fuzz import door, models, phones
+from fuzz import browsers, door, models, phones
 from fuzz.targets import Targets, untrusted
 
-TARGETS: Targets = {**door.TARGETS, **phones.TARGETS, **models.TARGETS}
+TARGETS: Targets = {**door.TARGETS, **browsers.TARGETS, **phones.TARGETS, **models.TARGETS}
 
 
 def complaints() -> list[str]:
@@ -13,7 +13,7 @@ def complaints() -> list[str]:
     there = untrusted()
     missing = [
         f"{name} is not driven with strange inputs: add a Target with true samples of what it reads to TARGETS in tests/fuzz/ "
-        f"(door.py, phones.py or models.py)"
+        f"(door.py, browsers.py, phones.py or models.py)"
         for name in sorted(there - TARGETS.keys())
     ]
     return missing + [f"{name} is registered in tests/fuzz/ and not in the package: rename or remove it" for name in TARGETS.keys() - there]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -301,11 +301,9 @@ class FakeBrowser:
 
     @asynccontextmanager
     async def _living(self, websocket: WebSocket, hello: Hello) -> AsyncGenerator[FakeBrowserCall, None]:
-        async with AsyncExitStack() as stack:
-            if self._network is not None:
-                websocket = await stack.enter_async_context(through_network(websocket, self._network))
-            call = FakeBrowserCall(websocket, BrowserPage(hello, latency=self._latency), line_open=self._line_open)
-            nursery = await stack.enter_async_context(open_company())
+        distant = through_network(websocket, self._network) if self._network is not None else nullcontext(websocket)
+        async with distant as near, open_company() as nursery:
+            call = FakeBrowserCall(near, BrowserPage(hello, latency=self._latency), line_open=self._line_open)
             nursery.start_soon(call.run)
             yield call
             call.hang_up()
