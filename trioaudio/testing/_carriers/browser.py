@@ -6,7 +6,6 @@ import base64
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
-from functools import partial
 from urllib.parse import urlsplit
 
 import trio
@@ -288,7 +287,7 @@ class FakeBrowser:
         """Call what takes a websocket that was opened, without a network, also on a virtual clock."""
         ours, theirs = memory_websockets()
         async with open_company() as nursery:
-            nursery.start_soon(partial(_served, serve, theirs))
+            nursery.start_soon(_served, serve, theirs)
             async with self._living(ours, self.hello) as call:
                 yield call
 
