@@ -22,6 +22,7 @@ import live
 import paced
 import parts
 import slope
+import telephone
 import web_echo
 import wires
 from findings import Effort, Finding, missed, table
@@ -36,6 +37,7 @@ BENCHES: dict[str, ModuleType] = {
     "parts": parts,
     "web": web_echo,
     "wires": wires,
+    "telephone": telephone,
 }
 
 
