@@ -210,6 +210,13 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def soak(session: nox.Session) -> None:
+    """Many telephone calls for a long time, in processes of their own: -- --calls 200 --minutes 10; Linux."""
+    session.install("--quiet", wheel(session, *EXTRAS))
+    session.run("python", "-m", "soak", *session.posargs, env={"PYTHONPATH": os.pathsep.join(("tests", "tests/bench"))})
+
+
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """What a frame and a channel cost."""
     session.install("--quiet", wheel(session, *EXTRAS))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 import trio
 from speech import push, utter
+from trio.testing import MockClock
 from witness import Witness
 
 from trioaudio import Channel, TurnStarted, open_channel
@@ -264,3 +265,14 @@ def test_a_frame_that_is_due_earlier_than_all_others_is_not_kept_waiting():
         assert near.ear.end == pytest.approx(1.0011)
 
     run_virtual(main)
+
+
+async def test_it_tells_how_late_steps_were(autojump_clock: MockClock) -> None:
+    async with open_channel(paced().source) as channel:
+        channel.turn("a").send_nowait(stamp("a", 0, 8000))
+        await trio.sleep(0.2)
+        autojump_clock.jump(0.03)
+        await trio.sleep(0.5)
+        told = ticker_statistics()
+        assert sum(told.late.values()) == told.steps
+        assert [bound for bound, steps in told.late.items() if steps] == [0.001, 0.05]

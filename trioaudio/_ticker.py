@@ -12,8 +12,9 @@ the slots have a phase of their own, so that a tick never falls into the same in
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import outcome
@@ -25,6 +26,8 @@ Step: TypeAlias = Callable[[], "float | None"]
 
 SLOT = 0.005
 PHASE = 2e-6
+LATE = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, math.inf)
+"""Seconds by which lateness is told apart."""
 
 
 @dataclass(eq=False, slots=True)
@@ -37,10 +40,14 @@ class _Parked:
 
 @dataclass(frozen=True, slots=True)
 class TickerStatistics:
-    """``parked``: playback tasks that wait for their next frame; ``steps``: steps made in this run."""
+    """``parked``: playback tasks that wait for their next frame; ``steps``: steps made in this run.
+
+    ``late``: how many of the steps were at most so many seconds late, and more than by the bound before; the last bound is infinite.
+    """
 
     parked: int
     steps: int
+    late: Mapping[float, int] = field(default_factory=dict)
 
 
 def _slot_of(due: float) -> int:
@@ -56,10 +63,11 @@ class Ticker:
         self._keeper: _Parked | None = None
         self._alarm: trio.CancelScope | None = None
         self._steps = 0
+        self._late = [0] * len(LATE)
 
     def statistics(self) -> TickerStatistics:
         """How busy it is."""
-        return TickerStatistics(len(self._parked), self._steps)
+        return TickerStatistics(len(self._parked), self._steps, dict(zip(LATE, self._late, strict=True)))
 
     async def drive(self, step: Step, due: float) -> None:
         """Call ``step()`` when it is due, again and again, until it returns None; what it raises is raised here.
@@ -99,9 +107,12 @@ class Ticker:
 
     @enable_ki_protection
     def _tick(self) -> None:
-        now = math.floor((trio.current_time() - PHASE) / SLOT + 1e-6)
+        time = trio.current_time() - PHASE
+        now = math.floor(time / SLOT + 1e-6)
         for slot in sorted(slot for slot in self._slots if slot <= now):
-            for parked in self._slots.pop(slot):
+            due = self._slots.pop(slot)
+            self._late[bisect_left(LATE, time - slot * SLOT - 1e-6)] += len(due)
+            for parked in due:
                 if parked.slot == slot:  # else a step before this one has ended its wait
                     self._make_step(parked, now + 1)
 

@@ -19,7 +19,7 @@ async def talk(upstream: str, request: WebSocketRequest) -> None:
     try:
         start = await _started(caller)
         parts = urlsplit(upstream)
-        opening = open_websocket(parts.hostname, parts.port, f"{parts.path}/{start['callSid']}", use_ssl=False)
+        opening = open_websocket(parts.hostname or "", parts.port or 80, f"{parts.path}/{start['callSid']}", use_ssl=False)
         async with opening as model, trio.open_nursery() as nursery:
             sound = {"type": "audio/pcmu"}
             audio = {"input": {"format": sound}, "output": {"format": sound}}

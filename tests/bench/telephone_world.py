@@ -18,6 +18,7 @@ import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 PTIME = 0.02
@@ -209,21 +210,24 @@ class Session:
 
     def __init__(self, world: World, sock: socket.socket) -> None:
         self._world = world
-        self._caller: Caller | None = None
         self._pcm = True
         self._turn = 0
+        self._caller: Caller | None = None
         self._ids = itertools.count(1)
         self.line = Line(world, sock, self._received, client=False)
         self.line.head = self._begin
 
     def _begin(self, head: bytes) -> None:
         lines = head.decode().split("\r\n")
-        self._caller = self._world.callers[lines[0].split()[1].partition("?")[0].rpartition("/")[2]]
+        self._find_caller(lines[0].split()[1].partition("?")[0])
         key = next(line.partition(":")[2].strip() for line in lines if line.lower().startswith("sec-websocket-key"))
         token = b64encode(hashlib.sha1(key.encode() + GUID).digest()).decode()
         answer = ("HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Accept: {token}", "", "")
         self.line.send_bytes("\r\n".join(answer).encode())
         self._say("session.created", session={"id": "sess_1", "type": "realtime"})
+
+    def _find_caller(self, path: str) -> None:
+        self._caller = self._world.callers[path.rpartition("/")[2]]
 
     def _say(self, kind: str, **fields: Any) -> None:
         self.line.send(json.dumps({"type": kind, "event_id": f"event_{next(self._ids)}", **fields}))
@@ -238,7 +242,10 @@ class Session:
             self._say("session.updated", session=session)
             if not self._turn:
                 self._turn = 1
-                self._world.at(time.monotonic() + SETTLES, self._speak)
+                self._configured()
+
+    def _configured(self) -> None:
+        self._world.at(time.monotonic() + SETTLES, self._speak)
 
     def _hear(self, sound: bytes) -> None:
         assert self._caller is not None
@@ -257,15 +264,14 @@ class Session:
         self._say("response.created", response={"id": response, "status": "in_progress", "output": []})
         self._say("response.output_item.added", response_id=response, output_index=0, item={"id": item, "type": "message"})
         for number in range(round(SPEAKS / DELTA)):
-            self._world.at(now + number * DELTA / SPEED, lambda first=not number: self._delta(response, item, first=first))
+            self._world.at(now + number * DELTA / SPEED, partial(self._delta, response, item, first=not number))
         self._world.at(now + INTERRUPTED_AT, lambda: self._interrupt(response))
         self._world.at(now + INTERRUPTED_AT + 0.6, self._listen)
         if self.line.open:
             self._world.at(now + PERIOD, self._speak)
 
     def _delta(self, response: str, item: str, *, first: bool) -> None:
-        assert self._caller is not None
-        if first:
+        if first and self._caller is not None:
             self._caller.spoke_at = time.monotonic()
         ids = {"response_id": response, "item_id": item, "output_index": 0, "content_index": 0}
         self._say("response.output_audio.delta", **ids, delta=SPOKEN_PCM if self._pcm else SPOKEN)
@@ -291,7 +297,8 @@ SPOKEN_PCM = b64encode(bytes(round(DELTA * 48_000))).decode()
 class World:
     """All callers and all sessions; an event loop of its own, since what it costs must not be what is measured."""
 
-    def __init__(self) -> None:
+    def __init__(self, session: Callable[[World, socket.socket], Session] = Session) -> None:
+        self._session = session
         self.callers: dict[str, Caller] = {}
         self.sessions: list[Session] = []
         self.measured = Measured()
@@ -310,7 +317,7 @@ class World:
 
     def _accept(self) -> None:
         sock, _ = self._server.accept()
-        self.sessions.append(Session(self, sock))
+        self.sessions.append(self._session(self, sock))
 
     def call(self, port: int) -> None:
         """One call more."""

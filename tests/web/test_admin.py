@@ -63,6 +63,7 @@ async def test_metrics_are_what_prometheus_reads(door: OpenFrontDoor, autojump_c
         assert metrics.endswith("\n")
         assert not [line for line in metrics.splitlines() if not LINE.fullmatch(line)]
         assert value(metrics, "trioaudio_calls_active") == 1
+        assert value(metrics, "trioaudio_tasks") > 1
         names = re.findall(r"^# TYPE (\S+)", metrics, re.MULTILINE)
         assert len(names) == len(set(names))
 

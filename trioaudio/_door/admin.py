@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+import trio
+
 from .._front_door import AdminDoor, Handler, Request, Response, Route
 from .._serving.server import Server
 from .._ticker import shared_ticker
-from .metrics import CONTENT_TYPE, call_metrics, door_metrics, exposition, ticker_metrics
+from .metrics import CONTENT_TYPE, call_metrics, door_metrics, exposition, run_metrics
 from .server import OpenFrontDoor, open_front_door
 
 HOST = "127.0.0.1"
@@ -53,7 +55,7 @@ class AdminPort(AdminDoor):
         metrics = [
             *(call_metrics(self.server.statistics()) if self.server is not None else ()),
             *(door_metrics(self._door.statistics()) if self._door is not None else ()),
-            *ticker_metrics(shared_ticker().statistics()),
+            *run_metrics(shared_ticker().statistics(), trio.lowlevel.current_statistics().tasks_living),
         ]
         return Response(exposition(metrics), content_type=CONTENT_TYPE)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -92,7 +93,10 @@ def door_metrics(counted: FrontDoorStatistics) -> Iterator[Metric]:
     yield Metric("trioaudio_websockets_total", "Websockets that were opened.", counted.websockets_total)
 
 
-def ticker_metrics(counted: TickerStatistics) -> Iterator[Metric]:
-    """What the timekeeper of paced channels counts."""
-    yield Metric("trioaudio_ticker_parked", "Channels that wait for the time of their next frame.", counted.parked, kind="gauge")
-    yield Metric("trioaudio_ticker_steps_total", "Frames that were due.", counted.steps)
+def run_metrics(ticker: TickerStatistics, tasks: int) -> Iterator[Metric]:
+    """What the timekeeper of paced channels counts, and how many tasks Trio has."""
+    yield Metric("trioaudio_tasks", "Tasks that live, those of Trio itself too.", tasks, kind="gauge")
+    yield Metric("trioaudio_ticker_parked", "Channels that wait for the time of their next frame.", ticker.parked, kind="gauge")
+    yield Metric("trioaudio_ticker_steps_total", "Frames that were due.", ticker.steps)
+    late = {f"{bound * 1000:g}" if math.isfinite(bound) else "more": count for bound, count in ticker.late.items()}
+    yield Metric("trioaudio_ticker_late_total", "Frames by how late they were, in milliseconds at most.", late, "ms")
