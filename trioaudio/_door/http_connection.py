@@ -85,9 +85,9 @@ class HttpConnection:
             asked = await self._next_request()
             response = await self._answer(asked) if asked is not None else None
         except Refused as refused:
-            response = refused.response
+            response = _told(refused.response)
         except RemoteProtocolError as exc:
-            response = refusal(400, str(exc))
+            response = _told(refusal(400, str(exc)))
         if response is None:  # nobody asks any more, or it became a websocket
             return False
         await self._respond(response)
@@ -300,3 +300,10 @@ def _other_method(match: Match) -> Refused:
         return Refused(426, "only websockets are served here", {"Upgrade": "websocket", "Connection": "Upgrade"})
     allowed = sorted({*methods, *(["HEAD"] if "GET" in methods else [])})
     return Refused(405, f"only {', '.join(allowed)} is served here", {"Allow": ", ".join(allowed)})
+
+
+def _told(response: Response) -> Response:
+    """A refusal of the front door itself, logged; not what was said, of which a stranger may have chosen every word."""
+    level = logging.DEBUG if response.status == 404 else logging.INFO  # strangers knock at doors that there are not, all day
+    log.log(level, "a request was refused: %d", response.status)
+    return response

@@ -189,7 +189,11 @@ class TwilioListener(Listener, TwilioDesk):
             RemoteProtocolError: there is no call in it.
             _Refused: it is not signed as it must be.
         """
-        form = request.form()
+        try:
+            form = request.form()
+        except RemoteProtocolError:
+            self.exchange.note("malformed_webhook")
+            raise
         sid, account = form.get("CallSid", ""), form.get("AccountSid", "")
         if not _SID.fullmatch(sid) or not _SID.fullmatch(account):
             self.exchange.note("malformed_webhook")
