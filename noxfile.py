@@ -25,7 +25,7 @@ PYTHONS = nox.project.python_versions(PROJECT)
 OLDEST_MEETS = (PYTHONS[0], *PYTHONS[-2:])  # what lies between them breaks with one of them; `nox -s tests` runs it all
 CELLS = [f"tests-{python}(oldest)" for python in OLDEST_MEETS]
 CELLS += [f"tests-{python}(newest)" for python in PYTHONS[1:]]  # on the first, that is what `coverage` runs
-nox.options.sessions = ["lint", "types", *CELLS, "docs", "plugin", "sdk", "coverage", "saboteurs"]
+nox.options.sessions = ["lint", "types", *CELLS, "docs", "plugin", "sdk", "browser", "coverage", "saboteurs"]
 EXTRAS = ("files", "vad", "demo", "rest", "telemetry")
 CODE = ("trioaudio", "tests", "docs", "noxfile.py")
 
@@ -130,7 +130,7 @@ def tests(session: nox.Session, dependencies: str) -> None:
     pinned = oldest() if dependencies == "oldest" else ()
     session.install("--quiet", wheel(session, *EXTRAS), *pinned, *group("suite"))
     leave_the_sources(session)
-    run_suite(session, *(("-m", "not slow") if dependencies == "oldest" else ()))
+    run_suite(session, "-m", "not slow and not browser" if dependencies == "oldest" else "not browser")
 
 
 @nox.session
@@ -186,12 +186,22 @@ def sdk(session: nox.Session) -> None:
     run_suite(session, *sorted(str(path) for path in Path("tests/wire").glob("test_*_sdk.py")))
 
 
+@nox.session
+def browser(session: nox.Session) -> None:
+    """The shipped page in a real Chromium, on the real clock, with a server in each test; without a Chromium it is left out, visibly."""
+    if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
+        session.warn("there is no Chromium here: the page is not tested")
+    session.install("--quiet", wheel(session), *group("suite"))
+    leave_the_sources(session)
+    run_suite(session, "-rs", "-m", "browser", "tests/browser")
+
+
 @nox.session(python=PYTHONS[0])
 def coverage(session: nox.Session) -> None:
     """The suite on the oldest Python with the newest dependencies, and how many branches it takes: a floor is in pyproject.toml."""
     session.install("--quiet", wheel(session, *EXTRAS), *group("coverage"))
     leave_the_sources(session)
-    run_suite(session, "--quiet", "-m", "not slow", "--cov", "--cov-report=term")
+    run_suite(session, "--quiet", "-m", "not slow and not browser", "--cov", "--cov-report=term")
 
 
 @nox.session
