@@ -14,7 +14,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells do to what th
 pytest_plugins = ["trioaudio.testing.fixtures"]
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def logging_as_before() -> Iterator[None]:
     """Undo what a test, or a command that it gives, does to logging."""
     root, ours, words = (logging.getLogger(name) for name in ("", "trioaudio", "trioaudio.transcript"))

@@ -35,9 +35,6 @@ from trioaudio.testing import Script, ScriptedFarEnd, breaks, open_call, say
 Lines = Callable[[], list[dict[str, Any]]]
 
 
-pytestmark = pytest.mark.usefixtures("logging_as_before")
-
-
 @pytest.fixture
 def stream() -> io.StringIO:
     """Where log lines go."""

@@ -78,8 +78,6 @@ from trioaudio.testing import (
     say,
 )
 
-pytestmark = pytest.mark.usefixtures("logging_as_before")
-
 Scenario = Callable[[Leavings], Awaitable[None]]
 
 CLOUD = '''

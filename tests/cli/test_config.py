@@ -92,7 +92,7 @@ def test_a_call_logs_nothing_unless_it_is_asked_to(trioaudio: Command, folder: P
 
 @pytest.mark.parametrize("way", ["options", "variables", "file"])
 def test_a_call_logs_json_lines_where_it_is_asked_to(
-    trioaudio: Command, folder: Path, clip: Path, way: str, monkeypatch: pytest.MonkeyPatch, logging_as_before: None
+    trioaudio: Command, folder: Path, clip: Path, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("trioaudio.toml").write_text("[log]\nformat = 'json'\nlevel = 'info'\n", encoding="utf-8")
     words: tuple[str, ...] = ()
