@@ -82,6 +82,11 @@ TICKER = "test_ticker.py"
 PLAYHEAD = "audio/test_playhead.py"
 LINK = "test_link.py"
 LINK_SWEEP = "test_link_sweep.py"
+SIGNATURE = "wire/test_twilio_signature.py"
+TWILIO_WIRE = "wire/test_twilio.py"
+TWILIO = "sources/test_twilio.py"
+BAD_INPUT = "web/test_bad_input.py"
+WEBSOCKET_CODEC = "web/test_websocket_codec.py"
 
 FAULTS = [
     # ---- the door, the flush, the write
@@ -1239,6 +1244,133 @@ FAULTS = [
         'self.phase == "starting" or error.meaning == "fatal"',
         "True",
         (GPT_LIVE,),
+    ),
+    # ---- telephones
+    Fault(
+        "a form is signed in the order in which it came",
+        "wire/twilio_signature.py",
+        "for name in sorted(values) for value in sorted(values[name])",
+        "for name in values for value in sorted(values[name])",
+        (SIGNATURE,),
+    ),
+    Fault(
+        "an upgrade needs no signature",
+        "sources/twilio.py",
+        "        if not self._is_signed(upgrade.request, account, ()):\n",
+        "        if False:\n",
+        (TWILIO, BAD_INPUT),
+    ),
+    Fault(
+        "an upgrade is let in though no call waits for it",
+        "sources/twilio.py",
+        "elif not self.exchange.expects(account):",
+        "elif not account:",
+        (TWILIO, BAD_INPUT),
+    ),
+    Fault(
+        "a token is good for another call of the same account",
+        "_phone_exchange.py",
+        "elif (start.call, start.account) != (expected.call, expected.account):",
+        "elif start.account != expected.account:",
+        (TWILIO, BAD_INPUT),
+    ),
+    Fault(
+        "a token stays good",
+        "_phone_exchange.py",
+        "            del self._expected[token]\n",
+        "",
+        (TWILIO, BAD_INPUT),
+    ),
+    Fault(
+        "a stranger uses up a token",
+        "_phone_exchange.py",
+        "expected = self._expected.get(token) if",
+        "expected = self._expected.pop(token, None) if",
+        (TWILIO, BAD_INPUT),
+    ),
+    Fault(
+        "what is of another stream is heard",
+        "wire/phone.py",
+        "if stream and stream != self.start.stream:",
+        "if not self.start.stream:",
+        (TWILIO_WIRE, BAD_INPUT),
+    ),
+    Fault(
+        "a timestamp is believed whatever it says",
+        "wire/_phone/ears.py",
+        "min(LONGEST_GAP, now - self._began + HASTE - due / 1000)",
+        "math.inf",
+        (TWILIO_WIRE, TWILIO),
+    ),
+    Fault(
+        "marks of before a clear are taken for new ones",
+        "wire/_phone/mouth.py",
+        "if generation == self.generation and self._marks and",
+        "if self._marks and",
+        (TWILIO_WIRE,),
+    ),
+    Fault(
+        "nothing asks what had been played when a clear was carried out",
+        "wire/_phone/mouth.py",
+        "return [self._dialect.clear(self._stream), *self.probe(now)]",
+        "return [self._dialect.clear(self._stream)]",
+        (TWILIO_WIRE, TWILIO),
+    ),
+    Fault(
+        "the way to the carrier and back is never measured",
+        "wire/_phone/mouth.py",
+        "self.round_trip = min(max(now - self._probed_at, 0.0), LONGEST_TRIP)",
+        "self.round_trip = ROUND_TRIP",
+        (TWILIO_WIRE,),
+    ),
+    Fault(
+        "what waited to be played when the line broke counts as played",
+        "wire/_phone/mouth.py",
+        "self._frozen = self._playhead.heard(now)",
+        "self._frozen = self._playhead.sent",
+        (TWILIO_WIRE, TWILIO),
+    ),
+    Fault(
+        "the last word of an answer has no mark",
+        "wire/_phone/mouth.py",
+        "        if self._stream is None or self._marks or self._marked >= self.sent:\n",
+        "        if self._stream is not None:\n",
+        (TWILIO_WIRE,),
+    ),
+    Fault(
+        "a websocket that breaks is replaced for ever",
+        "sources/_twilio_calls.py",
+        "if not waits or (self._rejoins >= REJOINS and not self._keys):",
+        "if not waits:",
+        (TWILIO,),
+    ),
+    Fault(
+        "a webhook that is no form is not counted",
+        "sources/twilio.py",
+        '        except RemoteProtocolError:\n            self.exchange.note("malformed_webhook")\n            raise\n',
+        "        except RemoteProtocolError:\n            raise\n",
+        (BAD_INPUT,),
+    ),
+    Fault(
+        "a message in one frame may be of any length",
+        "_door/websocket_codec.py",
+        "            or head.end - head.start > self._longest\n",
+        "",
+        (WEBSOCKET_CODEC,),
+    ),
+    Fault(
+        "a stranger's frame needs no mask",
+        "_door/websocket_codec.py",
+        "            or head.masked is not self._server\n",
+        "",
+        (WEBSOCKET_CODEC,),
+    ),
+    Fault(
+        "a whole message is taken out of the middle of one in pieces",
+        "_door/websocket_codec.py",
+        "            or self._in_pieces\n",
+        "",
+        (WEBSOCKET_CODEC,),
     ),
 ]
 

@@ -286,6 +286,16 @@ def test_after_a_clear_the_figure_is_what_the_carrier_played_whatever_the_delay(
     assert not line.carrier.errors
 
 
+def test_a_mark_of_before_a_clear_says_nothing_of_what_was_said_after_it() -> None:
+    wire = started()
+    wire.play(speech(20), 0.1)
+    wire.clear(0.2)
+    wire.play(speech(20), 0.3)
+    assert wire.receive_untrusted(mark("g0:1"), 0.31) == []
+    assert wire.receive_untrusted(mark("g1:1"), 0.32) == [PhonePlayed(160, 1)]
+    assert wire.counts.stale_marks == 1
+
+
 def test_a_mark_that_a_clear_sends_back_is_not_taken_for_played() -> None:
     line = Line(0.02, 0.02)
     line.play(2000)
