@@ -223,7 +223,9 @@ def fuzz(session: nox.Session) -> None:
 def soak(session: nox.Session) -> None:
     """Many telephone calls for a long time, in processes of their own: -- --calls 200 --minutes 10; Linux."""
     session.install("--quiet", wheel(session, *EXTRAS))
-    session.run("python", "-m", "soak", *session.posargs, env={"PYTHONPATH": os.pathsep.join(("tests", "tests/bench"))})
+    leave_the_sources(session)
+    report = ("--report", str(ROOT / "soak.json"))
+    session.run("python", "-m", "soak", *report, *session.posargs, env={"PYTHONPATH": os.pathsep.join(("tests", "tests/bench"))})
 
 
 @nox.session(default=False)

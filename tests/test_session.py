@@ -39,7 +39,7 @@ from trioaudio import (
     open_session,
 )
 from trioaudio.abc import Buffering, Model, Paced
-from trioaudio.audio import MULAW_8K, PCM16_8K, PCM16_24K, PTIME, AudioFormat, Frame
+from trioaudio.audio import MULAW_8K, PCM16_8K, PCM16_24K, PTIME, AudioFormat, Converter, Frame
 from trioaudio.testing import STAMPED, Script, ScriptedFarEnd, Utterance, complains, ends, open_call, say
 
 pytestmark = pytest.mark.usefixtures("virtual_clock")
@@ -153,6 +153,48 @@ async def test_a_model_that_is_slow_to_take_audio_gets_all_of_it() -> None:
         caller.speak(say(0.5, "caller"))
         await trio.sleep(2)
     assert b"".join(frame.data for frame in script.appended) == b"".join(frame.data for frame in say(0.5, "caller"))
+
+
+class ScantModel(OddModel):
+    """Has room for two frames of three; it takes longer over the third than until the next one comes."""
+
+    def __init__(self, heard: AudioFormat) -> None:
+        self.input_formats, self.taken, self.tasks = (heard,), list[Frame](), set[str]()
+
+    async def receive(self) -> ModelEvent:
+        await trio.sleep_forever()
+        raise AssertionError
+
+    def append_nowait(self, frame: Frame) -> None:
+        if len(self.taken) % 3 == 2:
+            raise trio.WouldBlock
+        self.tasks.add(trio.lowlevel.current_task().name)
+        self.taken.append(frame)
+
+    async def append(self, frame: Frame) -> None:
+        await trio.sleep(0.05)
+        self.taken.append(frame)
+
+
+@pytest.mark.parametrize("heard", [PCM16_8K, PCM16_24K], ids=["as it is", "converted"])
+async def test_a_model_that_has_room_now_and_then_gets_each_frame_once_and_in_order(heard: AudioFormat) -> None:
+    model, said = ScantModel(heard), Frame(bytes(range(256)) * 125, PCM16_8K)
+    far = ScriptedFarEnd(format=PCM16_8K)
+    async with open_call(model, caller=far) as (caller, _):
+        caller.speak(said)
+        await trio.sleep(6)
+    got, wanted = b"".join(frame.data for frame in model.taken), Converter(PCM16_8K, heard).convert(said).data
+    assert len(wanted) > 30_000
+    assert got.startswith(wanted)
+
+
+async def test_a_model_that_has_room_hears_a_frame_in_the_step_in_which_it_comes() -> None:
+    model, listening = ScantModel(STAMPED), set[str]()
+    async with open_call(model) as (caller, session):
+        session.channel.on(Audio, lambda _: listening.add(trio.lowlevel.current_task().name))
+        caller.speak(say(0.04, "caller"))
+        await trio.sleep(0.1)
+    assert model.tasks == listening
 
 
 # ---- commit and text

@@ -152,6 +152,11 @@ class Life:
 
     async def _take_all(self) -> None:
         while True:
+            with trio.CancelScope() as self._source.receiving:  # the source may end it: then it wants to be asked anew
+                await self._take_each()
+
+    async def _take_each(self) -> None:
+        while True:
             item = await self._source.receive()
             if isinstance(item, Frame):
                 self._hearing.take(item)

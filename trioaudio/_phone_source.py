@@ -6,6 +6,7 @@ expected to open another one for the same call, the source waits for that, and w
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -86,25 +87,53 @@ class PhoneSource(Source):
         return self._items.popleft()
 
     async def _receive_more(self) -> None:
-        data: str | bytes | None = None
+        scope = self.receiving
+        if scope is None:
+            await self._receive_in_time()
+            return
+        if scope.deadline == math.inf:  # it is a new one, or nothing was due when it was
+            self._lapse()
+            scope.deadline = self.wire.due
+        if self._items:
+            await trio.lowlevel.checkpoint()
+        else:
+            await self._receive_message()
+
+    async def _receive_in_time(self) -> None:
+        """For whoever offers no scope."""
         try:
             with trio.CancelScope(deadline=self.wire.due) as self._waiting:
-                data = await self._line.receive()
-        except (trio.EndOfChannel, trio.ClosedResourceError):
-            if self._lost_at is None:
-                self._over = trio.EndOfChannel()
-            return
-        except trio.BrokenResourceError as exc:
-            self._break(exc)
-            return
+                await self._receive_message()
+                return
         finally:
             self._waiting = None
-        if data is not None:
-            await self._take(data)
+        self._lapse()
+
+    async def _receive_message(self) -> None:
+        line = self._line
+        try:
+            data = await line.receive()
+        except (trio.EndOfChannel, trio.ClosedResourceError):
+            if self._lost_at is None and line is self._line:
+                self._over = trio.EndOfChannel()
+        except trio.BrokenResourceError as exc:
+            if line is self._line:
+                self._break(exc)
         else:
-            self._post(self.wire.tail(trio.current_time()))
-            if (silence := self.wire.lull(trio.current_time())) is not None:
-                self._items.append(silence)
+            await self._take(data)
+
+    def _lapse(self) -> None:
+        """Time has passed, and perhaps nothing has come."""
+        now = trio.current_time()
+        self._post(self.wire.tail(now))
+        if not self._items and (silence := self.wire.lull(now)) is not None:
+            self._items.append(silence)
+
+    def _wake(self) -> None:
+        """Something is to be received that did not come on the line."""
+        scope = self._waiting or self.receiving
+        if scope is not None:
+            scope.cancel()
 
     async def _take(self, data: str | bytes) -> None:
         try:
@@ -122,8 +151,7 @@ class PhoneSource(Source):
     def tell(self, event: Event) -> None:
         """Let the channel have an event that came on another way, such as an answering machine's."""
         self._items.append(event)
-        if self._waiting is not None:
-            self._waiting.cancel()
+        self._wake()
 
     # ---- when the line breaks
 
@@ -171,8 +199,7 @@ class PhoneSource(Source):
             self._items.append(Interrupt())
         self._rejoined.set()
         self._rejoined = trio.Event()
-        if self._waiting is not None:
-            self._waiting.cancel()
+        self._wake()
 
     def _note(self, what: str) -> None:
         if self._control is not None:
@@ -195,8 +222,9 @@ class PhoneSource(Source):
 
     def _play(self, frame: Frame) -> None:
         self._post(self.wire.play(frame, trio.current_time()))
-        if self._waiting is not None:
-            self._waiting.deadline = min(self._waiting.deadline, self.wire.due)
+        scope = self._waiting or self.receiving
+        if scope is not None and scope.deadline > (due := self.wire.due):
+            scope.deadline = due
 
     async def clear(self) -> None:
         await trio.lowlevel.checkpoint()

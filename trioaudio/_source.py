@@ -85,6 +85,12 @@ class Source(ABC):
     """The events, of the channel and of the sessions coupled to it, that `show` is called with."""
     length: float | None = None
     """Seconds of audio the far party has to say, if that is known; it may stay on in silence after that."""
+    receiving: trio.CancelScope | None = None
+    """The scope in which `receive` is called again and again, if whoever calls it offers one; it is set for the source.
+
+    When it is cancelled, or its deadline has come, `receive` is called anew. So a source that waits for something beside its far
+    party needs no scope of its own for each call, which would cost more than the call.
+    """
 
     @abstractmethod
     async def receive(self) -> Frame | SourceEvent:

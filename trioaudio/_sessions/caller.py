@@ -35,6 +35,9 @@ class Caller:
     def __init__(self, session: Session, heard: InboundAudio) -> None:
         self._session, self._channel, self._heard = session, session.channel, heard
         self._ear = Converter(session.channel.input_format, session.input_format)
+        self._appending = False
+        self._refused: Frame | None = None
+        self._mistake: Exception | None = None
         dtmf = session.agent.dtmf
         self.keypad: Keypad | None = Keypad(dtmf, self._keys_pressed) if isinstance(dtmf, KeyGroups) else None
 
@@ -63,18 +66,45 @@ class Caller:
         self._session._finish(SessionEnd("channel", reason.error))
 
     async def _append_all(self) -> None:
-        model = self._session._model
-        while True:
-            try:
-                frame = await anext(self._heard)
-            except (StopAsyncIteration, trio.BrokenResourceError):
-                return  # the call is over, perhaps since before there was anybody to hear the event `Closed`
-            heard = self._ear.convert(_silenced(frame) if self._session._parting.has_begun else frame)
-            try:
-                if heard.num_samples:
-                    model.append_nowait(heard)
-            except trio.WouldBlock:
-                await model.append(heard)
+        with self._heard.tapped(self._append_at_once):
+            while True:
+                try:
+                    frame = await anext(self._heard)
+                except (StopAsyncIteration, trio.BrokenResourceError):
+                    return  # the call is over, perhaps since before there was anybody to hear the event `Closed`
+                self._appending = True
+                await self._append(frame)
+                self._appending = False
+
+    async def _append(self, frame: Frame) -> None:
+        if self._mistake is not None:
+            raise self._mistake
+        heard, self._refused = self._refused or self._for_model(frame), None
+        try:
+            if heard.num_samples:
+                self._session._model.append_nowait(heard)
+        except trio.WouldBlock:
+            await self._session._model.append(heard)
+
+    def _append_at_once(self, frame: Frame) -> bool:
+        """Append a frame in the step in which it comes; False: whoever reads has to do it, or to raise what went wrong."""
+        if self._appending or self._mistake is not None:
+            return False
+        heard = None
+        try:
+            heard = self._for_model(frame)
+            if heard.num_samples:
+                self._session._model.append_nowait(heard)
+        except trio.WouldBlock:
+            self._refused = heard  # a converter must not see a frame twice
+            return False
+        except Exception as exc:  # noqa: BLE001 - a mistake of the model's is no mistake of the channel's, whose task this is
+            self._mistake = exc
+            return False
+        return True
+
+    def _for_model(self, frame: Frame) -> Frame:
+        return self._ear.convert(_silenced(frame) if self._session._parting.has_begun else frame)
 
     def _turn_interrupted(self, event: TurnInterrupted) -> None:
         """Whoever interrupted: the model is told what was truly heard, once, and stops that answer if it is still being made.
