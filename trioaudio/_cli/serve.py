@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import signal
 import ssl
 import sys
@@ -73,6 +74,7 @@ def run_service(service: Service) -> int:
         KeyboardInterrupt: Ctrl-C before it has begun.
     """
     import_module("numpy")  # a call needs it anyway: once the clock runs, loading it would keep a caller waiting
+    gc.freeze()  # what has been loaded stays: a collection, in which all callers wait, need not look through it
     try:
         return trio.run(_served, service, restrict_keyboard_interrupt_to_checkpoints=True)
     except ExceptionGroup as group:
@@ -81,6 +83,8 @@ def run_service(service: Service) -> int:
             raise
         complain(f"a listener failed: {_first(failed)}")
         return BROKEN
+    finally:
+        gc.unfreeze()
 
 
 def _first(group: BaseException) -> BaseException:
