@@ -63,7 +63,7 @@ class PhoneExchange:
         token_parameter: the custom parameter that has the token.
         unannounced: what to do with a stream without a token; without this it is refused.
         one_way: the carrier takes nothing on these streams.
-        track: the one of them that is listened to.
+        track: the one of theirs that is listened to, or ``both``.
     """
 
     def __init__(

@@ -58,7 +58,7 @@ class PhoneSource(Source):
     """
 
     def __init__(self, websocket: WebSocket, wire: PhoneWire, control: PhoneControl | None = None) -> None:
-        self.input_format: AudioFormat = wire.format
+        self.input_format: AudioFormat = wire.heard_format
         self.output_format: AudioFormat = wire.format
         self.far_end: FarEnd = Buffering(can_clear=not wire.one_way, reports=not wire.one_way)
         self.capabilities: frozenset[SourceCapability] = control.capabilities if control is not None else frozenset()

@@ -21,6 +21,8 @@ PUBLIC = "https://voice.example.com"
 VOICE = f"{PUBLIC}/twilio/voice"
 SAYS = ((2.5, 2.8), (0.6, 2.4), (2.5, 3.4), (4.2, 4.55), (2.5, 3.1))
 """Seconds of the shipped caller: nothing, a question, nothing while it is answered, an interruption, nothing."""
+SAYS_INTERRUPTION = sum(stop - start for start, stop in SAYS[:3])
+"""Where the interruption begins in what is said."""
 AGENT = 'instructions = "You are brief."\ngreeting = "Good morning."\n[turn_detection]\nsilence_ms = 200\n'
 
 
@@ -80,6 +82,8 @@ def test_the_model_is_told_what_the_caller_truly_heard(
     cut = [each for each in report["interruptions"] if each["dropped_ms"] > 0]
     assert len(cut) == len(told) > 0
     assert [each["played_ms"] for each in cut] == [pytest.approx(ms, abs=40) for ms in told]
+    began = SAYS_INTERRUPTION * 1000 + report["connected_ms"]
+    assert cut[-1]["at_ms"] - cut[-1]["onset_to_silence_ms"] == pytest.approx(began, abs=500)
     assert '"caller": "+******00"' in logged
     rate, heard = read_wav(folder / "heard.wav")
     at = round(cut[0]["at_ms"] / 1000 * rate)

@@ -12,18 +12,20 @@ import pytest
 import trio
 from testing.phone_pairs import twilio_listener, twilio_source
 
-from trioaudio import Call, Dtmf, Interruption, Secret, Server, TurnInterrupted, open_server
-from trioaudio.audio import MULAW_8K, Frame
+from trioaudio import Call, Dtmf, Interruption, Secret, Server, TurnInterrupted, open_server, open_session
+from trioaudio.audio import MULAW_8K, PCM16_24K, Frame
 from trioaudio.sources import twilio
 from trioaudio.sources.twilio import TwilioListener
 from trioaudio.testing import (
     FakeTwilio,
     MemoryFrontDoor,
     Network,
+    Script,
     cancel_sweep,
     check_listener,
     check_source,
     open_memory_door,
+    say,
 )
 
 BASE = "https://voice.example.com/twilio"
@@ -256,6 +258,49 @@ async def test_twilio_tells_who_answered_and_what_went_wrong(caplog: pytest.LogC
     assert events == ["machine_end_beep"]
     assert here.listener.counters["stream_error"] == 1
     assert "more than ten minutes" in caplog.text
+
+
+async def test_mu_law_passes_undecoded_both_ways_if_the_model_takes_it() -> None:
+    """Mu-law has two zeros, 7F and FF: one that was decoded on its way would come out as the other."""
+    zeros = bytes([0x7F, 0xFF]) * 4000
+    answer = say(1.0, "zeros")
+    answer[:] = [Frame(zeros, MULAW_8K)]
+    model = Script(answer, formats=(PCM16_24K, MULAW_8K))
+
+    async def converse(call: Call) -> None:
+        async with call.accept() as channel, open_session(channel, model) as session:
+            await session.wait_closed()
+
+    async with house(converse) as here, here.fake.dial(here.door) as call:
+        line = await call.wait_connected()
+        line.speak(zeros)
+        await line.wait_hears(8000)
+        await trio.sleep(1)
+    assert line.heard() == zeros
+    assert zeros in b"".join(frame.data for frame in model.appended)
+
+
+async def test_who_listens_to_both_sides_hears_the_caller_left_and_the_callee_right() -> None:
+    heard = bytearray()
+
+    async def listen(call: Call) -> None:
+        async with call.accept() as channel:
+            assert channel.input_format.num_channels == 2
+            async for frame in channel:
+                heard.extend(frame.data)
+
+    async with house(listen, own_twiml=True, one_way=True, track="both") as here:
+        media = f"wss://voice.example.com/twilio/media/{here.fake.account}"
+        async with here.fake.dial(here.door, media, track="both_tracks") as call:
+            line = await call.wait_connected()
+            line.speak(b"\x12" * 1600)
+            line.speak(b"\x34" * 3200, "outbound")
+            await trio.sleep(1)
+    left, right = heard[0::2], heard[1::2]
+    assert left.strip(b"\xff") == b"\x12" * 1600
+    assert right.strip(b"\xff") == b"\x34" * 3200
+    assert left.index(b"\x12") == right.index(b"\x34"), "they began at the same moment"
+    assert line.carrier.errors == []
 
 
 async def test_a_stream_of_somebodys_own_twiml_is_a_call_if_that_is_wanted() -> None:

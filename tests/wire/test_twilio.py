@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trioaudio import Dtmf, FormatError, LocalProtocolError, RemoteProtocolError
-from trioaudio.audio import MULAW_8K, PCM16_8K, Frame
+from trioaudio.audio import MULAW_8K, PCM16_8K, AudioFormat, Frame
 from trioaudio.wire.phone import PhonePlayed, PhoneWire, Started
 from trioaudio.wire.twilio import TWILIO
 from trioaudio.wire.twilio_carrier import TwilioCarrier
@@ -221,6 +221,57 @@ def test_of_two_tracks_one_is_heard() -> None:
     wire = started(track="outbound")
     assert wire.receive_untrusted(media(0, track="inbound"), 0.1) == []
     assert len(wire.receive_untrusted(media(0, track="outbound"), 0.1)) == 1
+
+
+def sides(items: list[Any]) -> tuple[bytes, bytes]:
+    data = b"".join(item.data for item in items if isinstance(item, Frame))
+    return data[0::2], data[1::2]
+
+
+def both() -> PhoneWire:
+    return started(one_way=True, track="both")
+
+
+def test_both_tracks_are_the_two_audio_channels_of_one_each_where_it_was_said() -> None:
+    wire = both()
+    items = [
+        *wire.receive_untrusted(media(20, b"\x01" * 160, track="inbound"), 0.02),
+        *wire.receive_untrusted(media(20, b"\x02" * 160, track="outbound"), 0.02),
+        *wire.receive_untrusted(media(40, b"\x03" * 160, track="inbound"), 0.04),
+        *wire.receive_untrusted(media(60, b"\x04" * 160, track="outbound"), 0.06),
+        *wire.receive_untrusted(STOP, 0.1),
+    ]
+    assert wire.heard_format == AudioFormat("mulaw", 8000, 2)
+    assert wire.format == MULAW_8K
+    silence = b"\xff" * 160
+    assert sides(items) == (b"\x01" * 160 + b"\x03" * 160 + silence, b"\x02" * 160 + silence + b"\x04" * 160)
+
+
+def test_a_track_that_says_nothing_keeps_the_other_one_waiting_for_a_moment_only() -> None:
+    wire = both()
+    items = [item for i in range(50) for item in wire.receive_untrusted(media(20 * i, b"\x01" * 160), 0.02 * i)]
+    left, right = sides(items)
+    assert (len(left), left, right) == (8000 - 800, b"\x01" * 7200, b"\xff" * 7200)
+    items += wire.receive_untrusted(media(1000, b"\x02" * 160, track="outbound"), 1.0)
+    items += wire.receive_untrusted(STOP, 1.1)
+    assert sides(items)[1] == b"\xff" * 8000 + b"\x02" * 160, "it does not stand where it was said"
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(["inbound", "outbound"]), st.integers(-(10**4), 10**13), st.integers(0, 400), st.floats(0, 2))),
+)
+def test_no_timestamp_makes_more_of_both_tracks_than_time_has_passed(pieces: list[tuple[str, int, int, float]]) -> None:
+    wire, now, said, items = both(), 0.0, 0, list[Any]()
+    for track, timestamp, size, pause in pieces:
+        now, said = now + pause, said + size
+        if now >= wire.due:
+            items += filter(None, [wire.lull(now)])
+        items += wire.receive_untrusted(media(timestamp, b"\x01" * size, track=track), now)
+    items += wire.receive_untrusted(STOP, now)
+    left, right = sides(items)
+    assert len(left) == len(right) <= 8000 * (now + 2 * 1.0 + 0.1) + 2 * said
+    assert left.count(b"\x01") + right.count(b"\x01") == said
 
 
 # ---- what was played

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from .._audiofiles import WavWriter, check_writable, read_audio
 from .._errors import AudioFileError
 from ..audio import MULAW_8K, Frame
 from ..testing import FakeTwilio, FakeTwilioCall, Network, SocketWeb
+from .phone_report import interruptions, speech_onsets
 from .screen import complain
 
 DONE, BROKEN = 0, 1
@@ -26,7 +28,7 @@ TOLD_EVERY = 5.0
 """Seconds between two lines of progress."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PhoneOrder:
     """What was asked for."""
 
@@ -46,6 +48,11 @@ class PhoneOrder:
     longest: float
     report: Path | None
     network: Network | None
+
+    @cached_property
+    def onsets(self) -> list[float]:
+        """Where utterances begin in what the caller says, in seconds."""
+        return speech_onsets(self.play) if self.play is not None else []
 
 
 @dataclass
@@ -115,16 +122,7 @@ class _Phone:
             "heard_ms": round(sum(len(each.heard(each.silent_at)) for each in carrier) / 8, 3),
             "marks": sum(each.marks_returned for each in carrier),
             "errors": [{"number": error.number, "what": error.what} for each in carrier for error in each.errors],
-            "interruptions": [
-                {
-                    "at_ms": round((clear.at - each.began) * 1000, 3),
-                    "played_ms": clear.played_ms,
-                    "dropped_ms": clear.dropped_ms,
-                    "since_clear_ms": clear.generation_ms,
-                }
-                for each in carrier
-                for clear in each.clears
-            ],
+            "interruptions": [each for line in lines for each in interruptions(line, self.order.onsets)],
         }
 
 
@@ -213,9 +211,15 @@ def _account(reports: list[dict[str, Any]]) -> Iterator[str]:
     interruptions = [each for report in reports for each in report["interruptions"]]
     yield f"heard {heard / 1000:.1f} s, {len(interruptions)} interruptions"
     for each in interruptions[:20]:
-        yield f"  at {each['at_ms'] / 1000:.2f} s: {each['played_ms']:.0f} ms had been played, {each['dropped_ms']:.0f} ms never were"
+        yield f"  at {each['at_ms'] / 1000:.2f} s: {_shown(each)}"
     errors = Counter(f"{each['number']} {each['what']}" for report in reports for each in report["errors"])
     yield from (f"Twilio would complain: {what} ({count} times)" for what, count in errors.most_common(10))
+
+
+def _shown(interruption: dict[str, Any]) -> str:
+    played, dropped, both = (interruption[name] for name in ("played_ms", "dropped_ms", "onset_to_silence_ms"))
+    silent = "" if both is None else f"; silent {both:.0f} ms after the caller began"
+    return f"{played:.0f} ms had been played, {dropped:.0f} ms never were{silent}"
 
 
 def _write_recording(path: Path, call: FakeTwilioCall) -> None:

@@ -317,7 +317,8 @@ async def open_twilio(
         path: where the webhooks begin.
         own_twiml: take streams too that TwiML of your own opens, at ``PUBLIC-URL/twilio/media/ACCOUNT``.
         one_way: those streams are of <Start>, which listens only.
-        track: which side such a stream hears, inbound or outbound.
+        track: which side such a stream hears: inbound is the caller, outbound who talks with them, both are the two of them, left and
+            right; the TwiML must send it.
         rest: use Twilio's REST interface: to dial, and to hang up and hand over calls of your own TwiML; needs the account.
         rest_url: where it is; another one for a region.
         api_key: an API key (SK...) for it, instead of the auth token.
@@ -330,8 +331,10 @@ async def open_twilio(
     def credentials(sid: str) -> Sequence[Secret]:
         return tokens if account is None or sid == account else []
 
-    if track not in ("inbound", "outbound"):
-        raise OptionError(f"there is no track {track!r}; choose inbound or outbound")
+    if track not in ("inbound", "outbound", "both"):
+        raise OptionError(f"there is no track {track!r}; choose inbound, outbound or both")
+    if track == "both" and not one_way:
+        raise OptionError("both tracks are those of a stream that only listens; say one_way too")
     if rest and account is None:
         raise OptionError("Twilio's REST interface needs the account (AC...): set TWILIO_ACCOUNT_SID")
     rules = DialRules(tuple(filter(None, map(str.strip, dial_allow.split(",")))), dials_a_minute)
@@ -352,7 +355,7 @@ def listen(
     path: str = "/twilio",
     own_twiml: bool = False,
     one_way: bool = False,
-    track: Literal["inbound", "outbound"] = "inbound",
+    track: Literal["inbound", "outbound", "both"] = "inbound",
     verify: bool = True,
     rest: TwilioAccount | None = None,
     rules: DialRules | None = None,

@@ -25,6 +25,7 @@ from ._carriers.browser import FakeBrowserCall as FakeBrowserCall
 from ._carriers.line import CarrierLine as CarrierLine
 from ._carriers.twilio import FakeOutcome as FakeOutcome
 from ._carriers.twilio import FakePickUp as FakePickUp
+from ._carriers.twilio import FakeTrack as FakeTrack
 from ._carriers.twilio import FakeTwilio as FakeTwilio
 from ._carriers.twilio import FakeTwilioCall as FakeTwilioCall
 from ._carriers.web import CarrierWeb as CarrierWeb

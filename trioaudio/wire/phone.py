@@ -9,12 +9,13 @@ table; whatever else comes is refused (`RemoteProtocolError`), or counted and sk
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from .._errors import FormatError, LocalProtocolError, RemoteProtocolError
 from .._events import KEYS, Dtmf
 from ..audio import AudioFormat, Frame
+from ._phone.both import SIDES, BothSides
 from ._phone.ears import PhoneEars
 from ._phone.json import JsonDialect as JsonDialect
 from ._phone.messages import Cleared as Cleared
@@ -71,7 +72,10 @@ class PhoneWire:
     Args:
         dialect: the carrier's words.
         one_way: the carrier takes nothing: nothing is sent, ever.
-        track: the one that is listened to.
+        track: the one that is listened to; ``both`` are the audio channels of one, ``inbound`` left and ``outbound`` right.
+
+    Raises:
+        LocalProtocolError: both tracks of a carrier whose messages come in no order.
     """
 
     def __init__(self, dialect: PhoneDialect, *, one_way: bool = False, track: str = "inbound") -> None:
@@ -82,8 +86,10 @@ class PhoneWire:
         """What the carrier said of the call, once it has started."""
         self.close_code: int = VIOLATION
         """Why the far end is not understood, after `RemoteProtocolError`."""
-        self._track = track
-        self._ears: PhoneEars | None = None
+        if track == "both" and dialect.window:
+            raise LocalProtocolError(f"the two tracks of {dialect.name} cannot be put in order together; listen to one of them")
+        self._tracks = SIDES if track == "both" else (track,)
+        self._ears: PhoneEars | BothSides | None = None
         self._mouth: PhoneMouth | None = None
         self._order: MediaOrder | None = MediaOrder(dialect.window) if dialect.window else None
         self._owed: list[Wire] = []
@@ -91,7 +97,17 @@ class PhoneWire:
 
     @property
     def format(self) -> AudioFormat:
-        """Of the audio, both ways.
+        """Of the audio, both ways; but see `heard_format`.
+
+        Raises:
+            LocalProtocolError: the stream has not started.
+        """
+        ears = self._started_ears()
+        return ears.format if isinstance(ears, PhoneEars) else replace(ears.format, num_channels=1)
+
+    @property
+    def heard_format(self) -> AudioFormat:
+        """Of the audio that is heard: where that is both tracks, it has two audio channels.
 
         Raises:
             LocalProtocolError: the stream has not started.
@@ -185,7 +201,8 @@ class PhoneWire:
             self.close_code = UNSUPPORTED
             raise
         self.phase, self.start = "started", message
-        self._ears = PhoneEars(format, big_endian=self.dialect.big_endian)
+        ears = PhoneEars if len(self._tracks) == 1 else BothSides
+        self._ears = ears(format, big_endian=self.dialect.big_endian)
         self._mouth = PhoneMouth(self.dialect, message.stream, format, now)
         if not self.one_way:
             self._owed += self._mouth.probe(now)
@@ -212,8 +229,8 @@ class PhoneWire:
     def _media(self, message: Media, now: float) -> list[PhoneItem]:
         self._check_stream(message.stream)
         assert self._ears is not None
-        if message.track != self._track or self.phase == "stopped":
-            self._other_tracks += message.track != self._track
+        if message.track not in self._tracks or self.phase == "stopped":
+            self._other_tracks += message.track not in self._tracks
             return []
         pieces = [message] if self._order is None else self._order.put(message)
         return [frame for piece in pieces for frame in self._heard(piece, now)]
@@ -221,11 +238,14 @@ class PhoneWire:
     def _rest(self, now: float) -> list[PhoneItem]:
         """What was kept for its order, at the end."""
         pieces = [] if self._order is None else self._order.rest()
-        return [frame for piece in pieces for frame in self._heard(piece, now)]
+        kept = self._ears.rest() if isinstance(self._ears, BothSides) else []
+        return [*(frame for piece in pieces for frame in self._heard(piece, now)), *kept]
 
     def _heard(self, piece: Media, now: float) -> list[Frame]:
         assert self._ears is not None
         try:
+            if isinstance(self._ears, BothSides):
+                return self._ears.hear(piece.audio, piece.timestamp, now, piece.track)
             return self._ears.hear(piece.audio, piece.timestamp, now)
         except FormatError:
             self._malformed += 1
@@ -281,7 +301,7 @@ class PhoneWire:
         assert self._mouth is not None
         return [] if self.one_way else self._mouth.clear(now)
 
-    def _started_ears(self) -> PhoneEars:
+    def _started_ears(self) -> PhoneEars | BothSides:
         if self._ears is None:
             raise LocalProtocolError("nothing can be said or heard before the carrier has said that the stream starts")
         return self._ears

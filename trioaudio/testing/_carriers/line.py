@@ -36,9 +36,11 @@ class CarrierLine:
         """Whether the websocket has ended."""
         self.ended_at: float | None = None
         """When it has, in seconds of the Trio clock."""
+        self.speech_began_at: float | None = None
+        """When the first of what it was told to say was sent, in seconds of the Trio clock."""
         self._line_open = line_open
         self._silence = carrier.format.silence(carrier.format.frame_samples)
-        self._said: deque[bytes] = deque()
+        self._said: dict[str, deque[bytes]] = {track: deque() for track in carrier.tracks}
         self._raw: deque[str | bytes] = deque()
         self._wake = trio.lowlevel.ParkingLot()
         self._heard_more = trio.lowlevel.ParkingLot()
@@ -49,18 +51,23 @@ class CarrierLine:
 
     # ---- what it is told to do
 
-    def speak(self, audio: Frame | bytes | Iterable[Frame]) -> None:
-        """Say audio (in ``format``), in frames of 20 ms on time, after what is being said already."""
+    def speak(self, audio: Frame | bytes | Iterable[Frame], track: str | None = None) -> None:
+        """Say audio (in ``format``), in frames of 20 ms on time, after what is being said already.
+
+        Args:
+            audio: what is said.
+            track: who says it, where the stream has several: ``inbound``, the first one, is the caller.
+        """
         blocks = [audio] if isinstance(audio, Frame | bytes) else list(audio)
         data = b"".join(block if isinstance(block, bytes) else block.data for block in blocks)
         size = self.format.frame_samples * self.format.sample_bytes
-        self._said += [data[i : i + size] for i in range(0, len(data), size)]
+        self._said[track or self.carrier.tracks[0]] += [data[i : i + size] for i in range(0, len(data), size)]
         self._wake.unpark_all()
 
     @property
     def speaking(self) -> bool:
         """Whether it has more to say."""
-        return bool(self._said)
+        return any(self._said.values())
 
     def send(self, message: str | bytes) -> None:
         """Send this, whatever it is."""
@@ -164,16 +171,19 @@ class CarrierLine:
         assert self._next_frame is not None
         while self._next_frame <= now:
             timestamp = round((self._next_frame - PHASE - self.carrier.began) * 1000)
-            audio = self._said.popleft() if self._said else self._silence if self._line_open else None
+            due = [(track, said.popleft() if said else self._silence) for track, said in self._said.items() if said or self._line_open]
+            if self.speech_began_at is None and any(audio is not self._silence for _, audio in due):
+                self.speech_began_at = self._next_frame
             self._next_frame += PTIME
             if self._skip > 0:
                 self._skip -= PTIME
-            elif audio is not None:
-                await self.websocket.send(self.carrier.media(audio, timestamp))
+            else:
+                for track, audio in due:
+                    await self.websocket.send(self.carrier.media(audio, timestamp, track))
 
     async def _rest(self) -> None:
         assert self._next_frame is not None
-        speaks = self._line_open or self._said
+        speaks = self._line_open or self.speaking
         due = self._stalled_until if self._stalled else min(self.carrier.due + PHASE, self._next_frame if speaks else float("inf"))
         if due > trio.current_time() and not self._raw and not self._stopping and not self._breaking:
             with trio.CancelScope(deadline=due):

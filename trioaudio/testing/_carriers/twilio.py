@@ -32,7 +32,16 @@ FakeOutcome: TypeAlias = Literal["ringing", "connected", "rejected", "redirected
 FakePickUp: TypeAlias = Literal["human", "machine_start", "machine_end_beep", "fax", "busy", "no-answer"]
 """Who picks up where the app dials, if anybody does."""
 
+FakeTrack: TypeAlias = Literal["inbound_track", "outbound_track", "both_tracks"]
+"""What a stream of ``<Start>`` sends, in Twilio's words."""
+
 MOST_DOCUMENTS = 20
+_TRACKS: Mapping[FakeTrack | None, tuple[str, ...]] = {
+    None: ("inbound",),
+    "inbound_track": ("inbound",),
+    "outbound_track": ("outbound",),
+    "both_tracks": ("inbound", "outbound"),
+}
 
 
 class FakeTwilioCall:
@@ -47,6 +56,7 @@ class FakeTwilioCall:
         called: str,
         network: Network | None = None,
         parameters: Mapping[str, str] | None = None,
+        track: FakeTrack | None = None,
     ) -> None:
         self.sid: str = f"CA{secrets.token_hex(16)}"
         self.outcome: FakeOutcome = "ringing"
@@ -64,7 +74,7 @@ class FakeTwilioCall:
         self._form = {"CallSid": self.sid, "AccountSid": twilio.account, "From": caller, "To": called, "Direction": "inbound"}
         self.asked: dict[str, str] = {}
         """What it was dialled with, if the app did that."""
-        self._network, self._parameters = network, dict(parameters or {})
+        self._network, self._parameters, self._track = network, dict(parameters or {}), track
         self.changes: list[dict[str, str]] = []
         """What the app asked for through the REST interface."""
         self._hung_up = False
@@ -187,7 +197,15 @@ class FakeTwilioCall:
             if self._network is not None:
                 websocket = await stack.enter_async_context(through_network(websocket, self._network))
             stream_sid = f"MZ{secrets.token_hex(16)}"
-            carrier = TwilioCarrier(stream_sid, self.sid, self._twilio.account, trio.current_time(), parameters=parameters)
+            carrier = TwilioCarrier(
+                stream_sid,
+                self.sid,
+                self._twilio.account,
+                trio.current_time(),
+                parameters=parameters,
+                tracks=_TRACKS[self._track],
+                one_way=self._track is not None,
+            )
             line = CarrierLine(websocket, carrier)
             self.lines.append(line)
             self._become("connected")
@@ -328,6 +346,7 @@ class FakeTwilio:
         called: str = "+15550199",
         network: Network | None = None,
         parameters: Mapping[str, str] | None = None,
+        track: FakeTrack | None = None,
     ) -> AsyncGenerator[FakeTwilioCall, None]:
         """Call; the receiver is put down when the block ends.
 
@@ -337,9 +356,10 @@ class FakeTwilio:
             caller, called: numbers.
             network: between the carrier and the server.
             parameters: custom parameters of a stream that is opened at once.
+            track: let that be a stream as ``<Start>`` opens it, which takes nothing, and sends this.
         """
         way = MemoryWeb(web) if isinstance(web, MemoryFrontDoor) else web
-        call = FakeTwilioCall(self, way, url, caller, called, network, parameters)
+        call = FakeTwilioCall(self, way, url, caller, called, network, parameters, track)
         async with open_company() as nursery:
             nursery.start_soon(call.run)
             yield call
