@@ -14,7 +14,7 @@ import numpy as np
 import trio
 from browser.devtools import Page
 
-from trioaudio import Call, Channel, Event, Subscription, open_front_door, open_server, open_session
+from trioaudio import Call, Channel, Event, Secret, Subscription, open_front_door, open_server, open_session
 from trioaudio.abc import Request, Response
 from trioaudio.audio import PCM16_16K, PCM16_24K, Converter, Frame
 from trioaudio.clips import clip_path
@@ -103,7 +103,7 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(engine: str = "gate") -> AsyncGenerator[House, None]:
+async def open_house(engine: str = "gate", token: Secret | None = None) -> AsyncGenerator[House, None]:
     """Serve the page."""
     house = House()
     tap = (Path(__file__).parent / "tap-worklet.js").read_bytes()
@@ -113,7 +113,7 @@ async def open_house(engine: str = "gate") -> AsyncGenerator[House, None]:
 
     async with (
         open_front_door(port=0) as door,
-        browser.listen(door)() as listener,
+        browser.listen(door, token=token)() as listener,
         open_server(listener, partial(house.answer, engine=engine)),
     ):
         with door.route("GET", "/tap-worklet.js", serve_tap, auth="none"):

@@ -17,7 +17,7 @@ import trio
 from browser.devtools import CHROMIUM, Page, open_chromium
 from browser.house import TAP, call, likeness, open_house, played, silence, spoken, write_wav
 
-from trioaudio import Commit, Interrupt, Mute, TextMessage, TurnInterrupted, TurnPlayed, open_front_door
+from trioaudio import Commit, Interrupt, Mute, Secret, TextMessage, TurnInterrupted, TurnPlayed, open_front_door
 from trioaudio.abc import Request, Response
 
 pytestmark = [
@@ -60,6 +60,29 @@ async def test_speaking_stops_the_agent_and_the_ledger_says_what_had_sounded(tmp
     assert stats["discarded"] == pytest.approx(stats["received"] - stats["played"], abs=1)
     assert f"{round(receipt.heard_ms):,} ms" in shown
     assert stats["queued"] == 0
+
+
+NO_CONVERSION = """(() => {
+  const {createMediaStreamSource} = AudioContext.prototype;
+  AudioContext.prototype.createMediaStreamSource = function (stream) {
+    if (this.sampleRate === 24000) throw new DOMException("as Firefox says", "NotSupportedError");
+    return createMediaStreamSource.call(this, stream);
+  };
+})()"""
+
+
+async def test_a_browser_that_cannot_change_the_rate_lets_the_worklets_do_it(tmp_path: Path) -> None:
+    async with open_house() as house, open_chromium(microphone=write_wav(tmp_path / "in.wav", FIRST)) as browser:
+        page = await browser.open_page(house.url)
+        await page.evaluate(NO_CONVERSION)
+        await call(page)
+        await page.evaluate(TAP)
+        receipt = (await house.wait_for(TurnPlayed)).receipt
+        stats, heard = await page.evaluate(STATS), await played(page)
+    assert stats["contextRate"] != 24_000
+    times = np.arange(0, len(heard), stats["contextRate"] / 24_000)
+    assert likeness(FIRST, np.interp(times, np.arange(len(heard)), heard)) > 0.95
+    assert receipt.heard_ms == stats["played"] == stats["received"]
 
 
 async def test_push_to_talk_by_keys_alone(tmp_path: Path) -> None:
@@ -176,6 +199,35 @@ async def test_other_troubles_with_the_microphone_are_explained(shared: Page, na
     await shared.click("#talk")
     await shared.wait_until("document.body.dataset.state == 'error'")
     assert words in await shared.evaluate("document.querySelector('[role=alert]').innerText")
+
+
+async def test_a_microphone_that_is_unplugged_is_replaced(shared: Page) -> None:
+    await shared.evaluate(REMEMBER_STREAMS)
+    await call(shared)
+    await shared.evaluate("streams[0].getTracks().forEach((track) => (track.stop(), track.dispatchEvent(new Event('ended'))))")
+    await shared.wait_until("streams.length == 2")
+    captured = await shared.evaluate("trioaudio.stats().captured")
+    await shared.wait_until(f"trioaudio.stats().captured > {captured} + 200")
+
+
+REMEMBER_STREAMS = """(() => {
+  const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  globalThis.streams = [];
+  navigator.mediaDevices.getUserMedia = async (wishes) => (streams.push(await ask(wishes)), streams.at(-1));
+})()"""
+
+
+async def test_a_token_may_be_in_the_address_or_is_asked_for() -> None:
+    async with open_house(token=Secret("open sesame")) as house, open_chromium() as browser:
+        page = await browser.open_page(house.url)
+        await page.click("#talk")
+        await page.wait_until("document.getElementById('token-form').checkVisibility()")
+        await page.evaluate("document.getElementById('token').value = 'open sesame'")
+        await page.click("#token-form button")
+        await page.wait_until("trioaudio.stats().connections == 1")
+        page = await browser.open_page(f"{house.url}#token=open%20sesame")
+        assert "sesame" not in await page.evaluate("location.href")
+        await call(page)
 
 
 @pytest.fixture

@@ -49,6 +49,7 @@ export class Line {
 
   /** Send audio of the microphone, once the call has begun. */
   hear(/** @type {ArrayBuffer} */ pcm) {
+    if (this.over) return;
     this.waiting.push(pcm);
     this.waitingMs += pcm.byteLength / this.bytesPerMs;
     this.pump();
@@ -135,5 +136,6 @@ export class Line {
     this.over = true;
     clearTimeout(this.timer);
     this.waiting = [];
+    this.waitingMs = 0;
   }
 }

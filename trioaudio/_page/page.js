@@ -92,7 +92,7 @@ const ON = {
     last = call?.stats() ?? last;
     call = null;
     holding = false;
-    log.add("Call ended", words, { kind: error ? "bad" : "" });
+    log.add("Call ended", error?.code ?? words, { kind: error ? "bad" : "" });
     drawMute(false);
     if (error) complain(error.code === "token" ? "A token is needed" : "It did not work", words, error.code);
     show(error ? "error" : "idle", error ? "Not connected" : words);
@@ -296,5 +296,9 @@ fillDevices();
 draw();
 drawFigures();
 setInterval(drawFigures, 250);
-waves.run(() => call?.analysers, drawLevel);
+waves.run(
+  () => call?.analysers,
+  () => !call?.muted && (mode() === "open" || holding),
+  drawLevel,
+);
 document.body.dataset.loaded = "true";

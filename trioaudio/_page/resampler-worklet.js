@@ -71,16 +71,25 @@ class Resampler {
 
   /** @param {Float32Array} all */
   sampleAt(all) {
-    const centre = Math.floor(this.position);
+    const { kernel, position, reach } = this;
+    const centre = Math.floor(position);
+    const [phase, part] = split((position - centre) * PHASES);
+    const [other, otherPart] = part ? [PHASES - phase - 1, 1 - part] : [PHASES - phase, 0];
     let sum = 0;
-    for (let index = centre - this.reach + 1; index <= centre + this.reach; index++) {
-      const place = Math.abs(this.position - index) * PHASES;
-      const left = Math.floor(place);
-      const weight = this.kernel[left] + (place - left) * (this.kernel[left + 1] - this.kernel[left]);
-      sum += weight * all[index];
+    for (let step = 0; step < reach; step++) {
+      const left = phase + step * PHASES;
+      const right = other + step * PHASES;
+      sum += all[centre - step] * (kernel[left] + part * (kernel[left + 1] - kernel[left]));
+      sum += all[centre + 1 + step] * (kernel[right] + otherPart * (kernel[right + 1] - kernel[right]));
     }
     return sum;
   }
+}
+
+/** @param {number} place */
+function split(place) {
+  const whole = Math.floor(place);
+  return [whole, place - whole];
 }
 
 globalThis.Resampler = Resampler;

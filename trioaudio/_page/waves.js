@@ -26,12 +26,13 @@ export class Waves {
 
   /**
    * @param {() => {input?: AnalyserNode, output?: AnalyserNode} | undefined} analysers
+   * @param {() => boolean} hears whether the agent hears the microphone
    * @param {() => void} each called with every bar
    */
-  run(analysers, each) {
+  run(analysers, hears, each) {
     const frame = (/** @type {number} */ time) => {
       const { input, output } = analysers() ?? {};
-      this.now.you = Math.max(this.now.you, document.body.classList.contains("muted") ? 0 : this.loudness(input));
+      this.now.you = Math.max(this.now.you, hears() ? this.loudness(input) : 0);
       this.now.agent = Math.max(this.now.agent, this.loudness(output));
       const step = this.calm.matches ? 5 * STEP : STEP;
       if (time - this.since >= step) {
@@ -54,7 +55,7 @@ export class Waves {
     analyser.getFloatTimeDomainData(this.samples);
     let sum = 0;
     for (const sample of this.samples) sum += sample * sample;
-    return Math.min(1, 1.9 * Math.sqrt(sum / this.samples.length) ** 0.62);
+    return Math.min(1, 1.55 * Math.sqrt(sum / this.samples.length) ** 0.6);
   }
 
   readColours() {
