@@ -13,7 +13,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from browser.devtools import Page, open_chromium
-from browser.house import call, open_house, silence, spoken, write_wav
+from browser.house import FIRST, SECOND, call, open_house, silence, write_wav
 
 from trioaudio import TurnInterrupted
 
@@ -39,7 +39,7 @@ async def frame(page: Page) -> None:
 
 async def make() -> None:
     """All of them."""
-    words = spoken(0.5, 2.5), silence(2.2), spoken(4.1, 5.4)
+    words = FIRST, silence(2.2), SECOND
     with tempfile.TemporaryDirectory() as folder:
         microphone = write_wav(Path(folder) / "in.wav", *words)
         async with open_house() as house, open_chromium(microphone=microphone) as browser:

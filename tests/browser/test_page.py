@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import trio
 from browser.devtools import CHROMIUM, Page, open_chromium
-from browser.house import TAP, call, likeness, open_house, played, silence, spoken, write_wav
+from browser.house import FIRST, SECOND, TAP, call, likeness, open_house, played, silence, write_wav
 
 from trioaudio import Commit, Interrupt, Mute, Secret, TextMessage, TurnInterrupted, TurnPlayed, open_front_door
 from trioaudio.abc import Request, Response
@@ -25,7 +25,6 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here: apt-get install chromium"),
 ]
 STATS = "trioaudio.stats()"
-FIRST, SECOND = spoken(0.5, 2.5), spoken(4.1, 5.4)
 
 
 async def test_what_is_spoken_is_what_is_played_and_all_of_it_is_in_the_ledger(tmp_path: Path) -> None:
