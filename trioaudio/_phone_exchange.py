@@ -50,8 +50,12 @@ Take: TypeAlias = Callable[[PhoneStream], None]
 @dataclass(frozen=True, slots=True)
 class _Expected:
     call: str
-    account: str
+    account: str | None
     take: Take
+
+    def fits(self, start: Started) -> bool:
+        """Whether a stream is the one: of the call, and of the account if that was said."""
+        return start.call == self.call and self.account in (None, start.account)
 
 
 class PhoneExchange:
@@ -93,8 +97,17 @@ class PhoneExchange:
         """Whether any call of this account waits for its stream; where streams need not be announced, always."""
         return self._unannounced is not None or any(each.account == account for each in self._expected.values())
 
-    def expect(self, call: str, account: str, take: Take) -> str:
-        """A call's stream will come: the token that it must show. ``take`` is given it once; `forget` the token if it does not come."""
+    def awaits(self, token: str) -> bool:
+        """Whether a call waits for the stream that shows this token."""
+        return token in self._expected
+
+    def expect(self, call: str, account: str | None, take: Take) -> str:
+        """A call's stream will come: the token that it must show. ``take`` is given it once; `forget` the token if it does not come.
+
+        Args:
+            call, account: whose the stream must say that it is; None is any account, where no webhook names it.
+            take: is given the stream.
+        """
         token = secrets.token_urlsafe(18)
         self._expected[token] = _Expected(call, account, take)
         return token
@@ -103,8 +116,13 @@ class PhoneExchange:
         """The stream will not come, or need not any more; harmless if it has."""
         self._expected.pop(token, None)
 
-    async def serve(self, websocket: WebSocket) -> None:
-        """Find out which call a websocket is for; returns when it is over. Checkpoint: yes."""
+    async def serve(self, websocket: WebSocket, *, token: str | None = None) -> None:
+        """Find out which call a websocket is for; returns when it is over. Checkpoint: yes.
+
+        Args:
+            websocket: the carrier's.
+            token: what its address had, where it is not a custom parameter that has the token.
+        """
         if self._unstarted >= MOST_UNSTARTED:
             await self._refuse(websocket, "too_many_unstarted", 1013)
             return
@@ -113,7 +131,7 @@ class PhoneExchange:
             stream = await self._started(websocket)
         finally:
             self._unstarted -= 1
-        if stream is not None and (take := await self._owner(stream)) is not None:
+        if stream is not None and (take := await self._owner(stream, token)) is not None:
             take(stream)
             await stream.over.wait()
 
@@ -134,9 +152,9 @@ class PhoneExchange:
         await self._refuse(websocket, "no_start", POLICY)
         return None
 
-    async def _owner(self, stream: PhoneStream) -> Take | None:
+    async def _owner(self, stream: PhoneStream, token: str | None) -> Take | None:
         """Who the stream is for; the token has been used up then."""
-        token, start = stream.start.parameters.get(self._parameter), stream.start
+        token = stream.start.parameters.get(self._parameter) if token is None else token
         expected = self._expected.get(token) if token is not None else None
         if token is None and self._unannounced is not None:
             await trio.lowlevel.checkpoint()
@@ -144,7 +162,7 @@ class PhoneExchange:
         if token is None or expected is None:
             what = "no_token" if token is None else "reused_token" if token in self._used else "unknown_token"
             await self._refuse(stream.websocket, what, POLICY)
-        elif (start.call, start.account) != (expected.call, expected.account):
+        elif not expected.fits(stream.start):
             await self._refuse(stream.websocket, "wrong_call", POLICY)
         else:
             del self._expected[token]

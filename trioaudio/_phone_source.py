@@ -44,7 +44,7 @@ class PhoneControl:
         raise CapabilityError("this call cannot be transferred")
 
     async def send_digits(self, digits: str) -> float:
-        """Prepare to press keys; the websocket is closed after that, and the carrier opens another one within so many seconds."""
+        """Press keys: 0 if that is all; else the websocket is closed then, and the carrier opens another one within so many seconds."""
         raise CapabilityError("no keys can be pressed in this call")
 
 
@@ -265,6 +265,8 @@ class PhoneSource(Source):
             raise self._cannot("digits")
         self._check_there()
         rejoined, within = self._rejoined, await self._control.send_digits(digits)
+        if not within:
+            return
         self._lose(within)
         await self._websocket.aclose()
         with trio.move_on_after(within):

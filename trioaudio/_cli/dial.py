@@ -11,7 +11,7 @@ import trio
 from .._errors import PluginError, RemoteProtocolError, RestError
 from .._logs import mask_number
 from .._serving.server import open_server
-from ..sources.twilio import TwilioListener
+from ..sources._dialling import Dialler
 from .screen import complain, printable
 from .serve import Service
 
@@ -37,10 +37,10 @@ class DialOrder:
 class _Dialling:
     order: DialOrder
     going_on: dict[str, str] = field(default_factory=dict)
-    """Numbers, masked, by Twilio's names for their calls."""
+    """Numbers, masked, by the carrier's names for their calls."""
     failed: int = 0
 
-    async def dial(self, listener: TwilioListener, number: str) -> None:
+    async def dial(self, listener: Dialler, number: str) -> None:
         """Dial, and wait for the end."""
         order, shown = self.order, mask_number(number)
         try:
@@ -60,12 +60,11 @@ class _Dialling:
         self.failed += outcome != ANSWERED
         _tell(f"{shown}: {outcome}")
 
-    async def hang_up(self, listener: TwilioListener) -> None:
+    async def hang_up(self, listener: Dialler) -> None:
         """End those that are left."""
-        assert listener.rest is not None
         for sid in list(self.going_on):
             try:
-                await listener.rest.hang_up(sid)
+                await listener.end_dialled(sid)
             except (RestError, trio.BrokenResourceError) as error:
                 complain(f"the call of {self.going_on[sid]} could not be hung up: {error}")
 
@@ -90,7 +89,7 @@ async def _dialled(service: Service, order: DialOrder) -> int:
     async with AsyncExitStack() as opened:
         door = await opened.enter_async_context(service.open_door())
         listener = await opened.enter_async_context(service.listeners[0](door))
-        if not isinstance(listener, TwilioListener):
+        if not isinstance(listener, Dialler):
             raise PluginError(f"nobody can be called through {service.listeners[0].text!r}")
         opening = open_server(
             listener,

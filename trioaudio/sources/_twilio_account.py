@@ -1,12 +1,10 @@
-"""Twilio's REST interface, as far as calls need it; and whom a server may call."""
+"""Twilio's REST interface, as far as calls need it; SignalWire's is the same elsewhere."""
 
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 from .._errors import RemoteProtocolError, RestError
 from .._secret import Secret
@@ -72,37 +70,3 @@ async def open_account(
     """
     async with open_rest(base_url, headers={"Authorization": basic(key or sid, secret)}) as rest:
         yield TwilioAccount(rest, sid)
-
-
-@dataclass(frozen=True, slots=True)
-class DialRules:
-    """Whom a server may call, and how often.
-
-    Args:
-        allow: what a number must begin with, such as ``+49``; without any, nobody is called.
-        a_minute: calls that are dialled in a minute.
-    """
-
-    allow: tuple[str, ...] = ()
-    a_minute: int = 10
-
-
-class DialMeter:
-    """Keeps the rules."""
-
-    def __init__(self, rules: DialRules) -> None:
-        self._rules = rules
-        self._dialled_at: deque[float] = deque()
-
-    def check(self, to: str) -> None:
-        """Raises ValueError if that number may not be called."""
-        if not any(to.startswith(prefix) for prefix in self._rules.allow):
-            raise ValueError(f"only numbers that begin with {' or '.join(self._rules.allow) or 'nothing'} may be called (dial_allow)")
-
-    def count(self, now: float) -> None:
-        """One more; raises ValueError if there have been too many in the last minute."""
-        while self._dialled_at and self._dialled_at[0] <= now - 60:
-            self._dialled_at.popleft()
-        if len(self._dialled_at) >= self._rules.a_minute:
-            raise ValueError(f"{self._rules.a_minute} calls have been dialled in the last minute, and no more may be (dials_a_minute)")
-        self._dialled_at.append(now)

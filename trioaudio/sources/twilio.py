@@ -10,38 +10,24 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Annotated, Literal, TypeAlias
 
-import trio
-
-from .._errors import CapabilityError, OptionError, RemoteProtocolError
+from .._errors import OptionError
 from .._secret import Secret
-from ..abc import (
-    Auth,
-    FrontDoor,
-    Handler,
-    Invitation,
-    Listener,
-    Option,
-    PhoneExchange,
-    PhoneStream,
-    Request,
-    Response,
-    Upgrade,
-    listener_plugin,
-)
+from ..abc import Auth, Fields, FrontDoor, Option, PhoneExchange, PhoneStream, Request, Upgrade, listener_plugin
 from ..wire import twilio_rest, twiml
 from ..wire.twilio import STREAM_ERRORS, TWILIO
 from ..wire.twilio_signature import HEADER, is_signed
-from ._twilio_account import DialMeter
-from ._twilio_account import DialRules as DialRules
+from ._dialling import DialRules as DialRules
+from ._dialling import no_rest
 from ._twilio_account import TwilioAccount as TwilioAccount
 from ._twilio_account import open_account as open_account
-from ._twilio_calls import TwilioCall as TwilioCall
 from ._twilio_calls import TwilioDesk, Unannounced
+from ._xml_calls import CallXml
+from ._xml_listener import XmlListener, offered
 
 log: logging.Logger = logging.getLogger("trioaudio.twilio")
 
@@ -49,17 +35,14 @@ Credentials: TypeAlias = Callable[[str], Sequence[Secret]]
 """The auth tokens that are accepted of an account, by its SID; none of an account that is not served. It must not wait."""
 
 TOKEN = "trioaudio-token"
-KEPT = 120.0
-"""Seconds a call is remembered after its end: Twilio asks once more what is next."""
-MOST_WAITING = 1_000
 _SID = re.compile(r"[A-Z]{2}[0-9A-Za-z]{1,64}", re.ASCII)
-_ENDED = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 
 
-class TwilioListener(Listener, TwilioDesk):
+class TwilioListener(XmlListener, TwilioDesk):
     """Calls of Twilio's; made by `listen`, or opened by name."""
 
     name = "twilio"
+    xml: CallXml = twiml
 
     def __init__(
         self,
@@ -73,59 +56,32 @@ class TwilioListener(Listener, TwilioDesk):
         rest: TwilioAccount | None = None,
         rules: DialRules | None = None,
     ) -> None:
+        unannounced = self._take_unannounced if own_twiml else None
+        exchange = PhoneExchange("twilio", TWILIO, TOKEN, unannounced=unannounced, one_way=one_way, track=track)
+        super().__init__(door, path, exchange, rules)
         self.rest: TwilioAccount | None = rest
         """Twilio's REST interface, if it was opened."""
-        self._door, self._credentials, self._path = door, credentials, path
-        self._meter = DialMeter(rules or DialRules())
-        self._final: dict[str, str] = {}  # how calls ended, in Twilio's words
-        self._final_changed = trio.lowlevel.ParkingLot()
-        self._calls: dict[str, TwilioCall] = {}
-        self._ended: dict[str, float] = {}
-        self._ringing, self._incoming = trio.open_memory_channel[Invitation](MOST_WAITING)
-        unannounced = self._take_unannounced if own_twiml else None
-        self.exchange: PhoneExchange = PhoneExchange("twilio", TWILIO, TOKEN, unannounced=unannounced, one_way=one_way, track=track)
-        """Its media websockets."""
+        self._credentials = credentials
 
-    async def receive(self) -> Invitation:
-        return await self._incoming.receive()
+    # ---- dialling
 
-    @property
-    def counters(self) -> Mapping[str, int]:
-        return dict(self.exchange.counters)
-
-    async def dial(self, to: str, caller: str, *, ring: int = 60, longest: int | None = None, detect_machine: bool = False) -> str:
-        """Dial a number; once somebody picks up, the call comes as any other, with the direction ``outbound``. Checkpoint: yes.
-
-        Args:
-            to, caller: with their country, such as +15550100; the caller's number must be the account's.
-            ring: seconds.
-            longest: seconds the call may last.
-            detect_machine: tell whether a person has picked up, as the event ``twilio.answered_by``.
-
-        Returns:
-            Twilio's name for the call.
-
-        Raises:
-            CapabilityError: this listener has no REST interface.
-            ValueError: it may not call that number, or has called too often in the last minute; nothing was dialled.
-            RestError: Twilio refused.
-            UnansweredError: nobody knows whether it rings: it is not dialled again.
-            trio.BrokenResourceError: Twilio cannot be reached.
-        """
+    def check_can_dial(self) -> None:
+        """As `Dialler.check_can_dial`."""
         if self.rest is None:
-            raise CapabilityError("dialling needs Twilio's REST interface: open an account and give it to this listener")
-        self._meter.check(to)
-        url, status_url = self._door.public_url(f"{self._path}/voice"), self._door.public_url(f"{self._path}/status")
-        form = twilio_rest.dial_form(to, caller, url, status_url, ring=ring, longest=longest, detect_machine=detect_machine)
-        self._meter.count(trio.current_time())
+            raise no_rest("Twilio")
+
+    async def place(self, to: str, caller: str, *, ring: int, longest: int | None, detect_machine: bool) -> str:
+        """As `Dialler.place`."""
+        assert self.rest is not None
+        form = twilio_rest.dial_form(
+            to, caller, self.url("voice"), self.url("status"), ring=ring, longest=longest, detect_machine=detect_machine
+        )
         return await self.rest.dial(form)
 
-    async def wait_over(self, sid: str) -> str:
-        """Wait for the end of a dialled call: Twilio's word for it, such as ``completed``, ``busy`` or ``no-answer``. Checkpoint: yes."""
-        await trio.lowlevel.checkpoint()
-        while sid not in self._final:
-            await self._final_changed.park()
-        return self._final[sid]
+    async def end_dialled(self, call: str) -> None:
+        """As `Dialler.end_dialled`."""
+        assert self.rest is not None
+        await self.rest.hang_up(call)
 
     # ---- at the door
 
@@ -134,85 +90,30 @@ class TwilioListener(Listener, TwilioDesk):
         """How it makes sure who asks."""
         return "signature" if self._credentials is not None else "none"
 
-    async def voice(self, request: Request) -> Response:
-        """Somebody calls."""
-        sid, account = self._checked(request)
-        call = self._calls.get(sid)
-        if call is None:
-            call = TwilioCall(self, request, sid, account)
-            try:
-                self._ringing.send_nowait(call)
-            except trio.WouldBlock:
-                self.exchange.note("too_many_ringing")
-                return _document(twiml.response(twiml.reject(busy=True)))
-            self._calls[sid] = call
-        return _document(await call.document())
-
-    async def next(self, request: Request) -> Response:
-        """A stream has ended, and Twilio asks what is next."""
-        sid, _ = self._checked(request)
-        await trio.lowlevel.checkpoint()
-        call = self._calls.get(sid)
-        return _document(twiml.response(twiml.hang_up()) if call is None else call.what_is_next())
-
-    async def status(self, request: Request) -> Response:
-        """Twilio says how a call or a stream fares."""
-        sid, _ = self._checked(request)
-        form = request.form()
-        await trio.lowlevel.checkpoint()
-        call = self._calls.get(sid)
-        if form.get("StreamEvent") == "stream-error":
-            self._stream_failed(form.get("StreamError", ""))
-        if (status := form.get("CallStatus", "")) in _ENDED:
-            self._note_final(sid, status)
-            if call is not None:
-                call.gone()
-        if call is not None and (found := form.get("AnsweredBy")):
-            call.tell("twilio.answered_by", found[:64])
-        return Response(status=204)
-
-    def _note_final(self, sid: str, status: str) -> None:
-        self._final[sid] = status
-        if len(self._final) > MOST_WAITING:
-            del self._final[next(iter(self._final))]
-        self._final_changed.unpark_all()
-
-    def _stream_failed(self, error: str) -> None:
-        number = int(found[0]) if (found := re.search(r"\b31\d{3}\b", error)) else 0
-        self.exchange.counters["stream_error"] += 1
-        log.warning("Twilio had trouble with a stream: %s %s", number or "", STREAM_ERRORS.get(number, "for a reason not known here"))
-
-    def _checked(self, request: Request) -> tuple[str, str]:
-        """Call and account of a request that Twilio has signed.
-
-        Raises:
-            RemoteProtocolError: there is no call in it.
-            _Refused: it is not signed as it must be.
-        """
-        try:
-            form = request.form()
-        except RemoteProtocolError:
-            self.exchange.note("malformed_webhook")
-            raise
+    def identify(self, form: Fields) -> tuple[str, str]:
+        """As `XmlListener.identify`."""
         sid, account = form.get("CallSid", ""), form.get("AccountSid", "")
-        if not _SID.fullmatch(sid) or not _SID.fullmatch(account):
-            self.exchange.note("malformed_webhook")
-            raise RemoteProtocolError("a form with CallSid and AccountSid was expected")
-        if not self._is_signed(request, account, form.pairs):
-            self.exchange.note("bad_signature")
-            raise _Refused
-        return sid, account
+        return (sid, account) if _SID.fullmatch(sid) and _SID.fullmatch(account) else ("", "")
 
-    def _is_signed(self, request: Request, account: str, pairs: Sequence[tuple[str, str]]) -> bool:
+    def is_signed(self, request: Request, account: str, form: Fields) -> bool:
+        """As `XmlListener.is_signed`."""
         if self._credentials is None:
             return True
         tokens = [token.reveal() for token in self._credentials(account)]
-        return is_signed(request.url, pairs, tokens, request.headers.get(HEADER))
+        return is_signed(request.url, form.pairs, tokens, request.headers.get(HEADER))
+
+    def stream_told(self, form: Fields) -> None:
+        """As `XmlListener.stream_told`."""
+        if form.get("StreamEvent") != "stream-error":
+            return
+        number = int(found[0]) if (found := re.search(r"\b31\d{3}\b", form.get("StreamError", ""))) else 0
+        self.exchange.counters["stream_error"] += 1
+        log.warning("Twilio had trouble with a stream: %s %s", number or "", STREAM_ERRORS.get(number, "for a reason not known here"))
 
     async def media(self, upgrade: Upgrade) -> None:
-        """A media websocket is asked for. One that is refused has used up nothing."""
+        """As `XmlListener.media`."""
         account = upgrade.request.values["account"]
-        if not self._is_signed(upgrade.request, account, ()):
+        if not self.is_signed(upgrade.request, account, Fields()):
             self.exchange.note("bad_upgrade_signature")
             await upgrade.reject(403, "this is not signed as it must be")
         elif not self.exchange.expects(account):
@@ -225,42 +126,12 @@ class TwilioListener(Listener, TwilioDesk):
 
     def connect_document(self, account: str, token: str, *before: str) -> str:
         """The TwiML that joins a call to its stream."""
-        url = self._door.public_url(f"{self._path}/media/{account}", websocket=True)
-        status = self._door.public_url(f"{self._path}/status")
-        after = twiml.redirect(self._door.public_url(f"{self._path}/next"))
-        return twiml.response(*before, twiml.connect_stream(url, {TOKEN: token}, status), after)
-
-    def ended(self, call: TwilioCall) -> None:
-        """Remember it for a while, since Twilio asks once more; and forget those that ended long ago."""
-        now = trio.current_time()
-        self._ended[call.sid] = now
-        for sid, when in list(self._ended.items()):
-            if when > now - KEPT:
-                break
-            del self._ended[sid]
-            self._calls.pop(sid, None)
+        stream = twiml.connect_stream(self.url(f"media/{account}", websocket=True), {TOKEN: token}, self.url("status"))
+        return twiml.response(*before, stream, twiml.redirect(self.url("next")))
 
     def _take_unannounced(self, stream: PhoneStream) -> None:
-        try:
-            self._ringing.send_nowait(Unannounced(self, stream))
-        except trio.WouldBlock:
-            self.exchange.note("too_many_ringing")
+        if not self.ring(Unannounced(self, stream)):
             stream.over.set()
-
-
-class _Refused(Exception):  # noqa: N818 - it says what happened
-    """A request was not signed as it must be."""
-
-
-def _document(text: str) -> Response:
-    return Response(text, content_type=twiml.CONTENT_TYPE)
-
-
-async def _answered(handle: Handler, request: Request) -> Response:
-    try:
-        return await handle(request)
-    except _Refused:
-        return Response("this is not signed as it must be", 403)
 
 
 @asynccontextmanager
@@ -277,15 +148,9 @@ async def _open(
 ) -> AsyncGenerator[TwilioListener, None]:
     path = path.rstrip("/")
     listener = TwilioListener(door, credentials, path, own_twiml=own_twiml, one_way=one_way, track=track, rest=rest, rules=rules)
-    auth = listener.auth
-    if auth == "signature" and not door.public_url("/").startswith("https://"):
+    if listener.auth == "signature" and not door.public_url("/").startswith("https://"):
         log.warning("Twilio opens media websockets by wss:// only: say with --public-url how it reaches this server")
-    with (
-        door.route("POST", f"{path}/voice", partial(_answered, listener.voice), auth=auth),
-        door.route("POST", f"{path}/next", partial(_answered, listener.next), auth=auth),
-        door.route("POST", f"{path}/status", partial(_answered, listener.status), auth=auth),
-        door.websocket(f"{path}/media/{{account}}", listener.media, auth=auth),
-    ):
+    with offered(door, path, listener, "{account}", listener.auth):
         yield listener
 
 
@@ -337,7 +202,7 @@ async def open_twilio(
         raise OptionError("both tracks are those of a stream that only listens; say one_way too")
     if rest and account is None:
         raise OptionError("Twilio's REST interface needs the account (AC...): set TWILIO_ACCOUNT_SID")
-    rules = DialRules(tuple(filter(None, map(str.strip, dial_allow.split(",")))), dials_a_minute)
+    rules = DialRules.parsed(dial_allow, dials_a_minute)
     async with AsyncExitStack() as stack:
         opened = None
         if rest and account is not None:

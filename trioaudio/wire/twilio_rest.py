@@ -5,12 +5,11 @@ Source: twilio.com/docs/voice/api/call-resource, and the error pages 20404 and 2
 
 from __future__ import annotations
 
-import re
+from .dialled import check_numbers
 
 BASE_URL = "https://api.twilio.com"
 OVER_CODES = ("20404", "21220")
 """There is no such call any more; it is not in progress."""
-_NUMBER = re.compile(r"\+[1-9][0-9]{4,14}|sips?:[^\s<>&\"']{1,250}|client:[\w.-]{1,120}", re.ASCII)
 
 
 def base_url(region: str | None, edge: str | None) -> str:
@@ -44,11 +43,7 @@ def dial_form(
     Raises:
         ValueError: these are no numbers.
     """
-    for number in (to, caller):
-        if not _NUMBER.fullmatch(number):
-            raise ValueError(
-                f"a number is dialled with its country, such as +15550100, and this one has {len(number)} characters of another kind"
-            )
+    check_numbers(to, caller)
     form = {"To": to, "From": caller, "Url": url, "Method": "POST", "Timeout": str(min(max(ring, 5), 600))}
     form |= {"StatusCallback": status_url, "StatusCallbackMethod": "POST"}
     if longest is not None:
