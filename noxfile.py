@@ -26,7 +26,7 @@ OLDEST_MEETS = (PYTHONS[0], *PYTHONS[-2:])  # what lies between them breaks with
 CELLS = [f"tests-{python}(oldest)" for python in OLDEST_MEETS]
 CELLS += [f"tests-{python}(newest)" for python in PYTHONS[1:]]  # on the first, that is what `coverage` runs
 nox.options.sessions = ["lint", "types", *CELLS, "docs", "plugin", "sdk", "browser", "coverage", "saboteurs"]
-EXTRAS = ("files", "vad", "demo", "rest", "telemetry")
+EXTRAS = ("files", "vad", "demo", "rest", "telnyx", "telemetry")
 CODE = ("trioaudio", "tests", "docs", "noxfile.py")
 
 STARTED = "live,_live,_live_in,_work"  # functions given to nursery.start, which flake8-async cannot tell

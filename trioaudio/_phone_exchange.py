@@ -116,7 +116,7 @@ class PhoneExchange:
         """The stream will not come, or need not any more; harmless if it has."""
         self._expected.pop(token, None)
 
-    async def serve(self, websocket: WebSocket, *, token: str | None = None) -> None:
+    async def serve(self, websocket: WebSocket, token: str | None = None) -> None:
         """Find out which call a websocket is for; returns when it is over. Checkpoint: yes.
 
         Args:

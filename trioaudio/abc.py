@@ -9,6 +9,7 @@ from ._door.pipe import Pipe as Pipe
 from ._door.tcp import TcpHandler as TcpHandler
 from ._door.tcp import connect_tcp as connect_tcp
 from ._door.tcp import open_tcp as open_tcp
+from ._ed25519 import Ed25519Key as Ed25519Key
 from ._front_door import AdminDoor as AdminDoor
 from ._front_door import Auth as Auth
 from ._front_door import Fields as Fields

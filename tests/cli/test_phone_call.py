@@ -105,6 +105,8 @@ def test_the_model_is_told_what_the_caller_truly_heard(
         (("dial", "twilio", "--from", "+1", "--to", "+1", "--dial-allow", "1"), "such as +49"),
         (("dial", "twilio", "--from", "+1", "--to", "+1", "--dial-allow", "+1"), "--model SPEC"),
         (("dial", "twilio", "--from", "+1", "--to", "+1", "--dial-allow", "+1", "--model", "parrot"), "--public-url"),
+        (("serve", "telnyx", "--port", 0, "--model", "parrot"), "telnyx: to answer its webhooks, set TELNYX_API_KEY"),
+        (("serve", "plivo", "--port", 0, "--model", "parrot", "--auth-id", "MA1"), "plivo: to answer its webhooks, set PLIVO_AUTH_TOKEN; "),
     ],
 )
 def test_what_cannot_be_called_is_refused_in_one_line(trioaudio: Command, words: tuple[object, ...], complaint: str) -> None:

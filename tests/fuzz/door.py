@@ -20,6 +20,7 @@ from trioaudio._door.websocket_codec import Left, Malformed, WebSocketCodec
 from trioaudio._front_door import Headers, fields_untrusted
 from trioaudio.wire.http_credentials import basic_untrusted
 from trioaudio.wire.one_time_ids import OneTimeIds
+from trioaudio.wire.telnyx_webhook import read_event_untrusted
 
 KEY = b64encode(bytes(16)).decode()
 UPGRADE = (
@@ -102,6 +103,13 @@ def _codec() -> Take:
     return take
 
 
+TELNYX_POSTS = (
+    b'{"data":{"id":"e1","event_type":"call.initiated","payload":{"call_control_id":"v3:1","direction":"incoming","from":"+15550100"}}}',
+    b'{"data":{"id":"e2","event_type":"call.hangup","payload":{"call_control_id":"v3:1","hangup_cause":"user_busy"}}}',
+    b'{"data":{"id":"e3","event_type":"call.machine.detection.ended","payload":{"call_control_id":"v3:1","result":"human"}}}',
+)
+
+
 def _ids() -> Take:
     ids = OneTimeIds()
     now = [0.0]
@@ -123,5 +131,6 @@ TARGETS: Targets = {
     "_door.websocket_codec:WebSocketCodec.read_untrusted": Target(_frames(), _codec, ()),
     "_front_door:fields_untrusted": function(("CallSid=CA1&From=%2B15550100&Empty=", "a=1&a=2;b=3", "%ff=1"), fields_untrusted),
     "wire.http_credentials:basic_untrusted": harmless(("Basic YTpi", "basic YTpiOmM=", "Bearer x", "Basic ====", ""), basic_untrusted),
+    "wire.telnyx_webhook:read_event_untrusted": function(TELNYX_POSTS, read_event_untrusted),
     "wire.one_time_ids:OneTimeIds.take_untrusted": Target((bytes(16), bytes(range(16))), _ids, ()),
 }

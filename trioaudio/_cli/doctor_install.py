@@ -20,6 +20,7 @@ PURPOSES = {
     "vad": "finding speech with Silero instead of by its loudness",
     "demo": "the account of a call in colour, and its picture",
     "rest": "asking a provider's REST interface: ephemeral keys, dialling",
+    "telnyx": "answering Telnyx's webhooks",
     "telemetry": "OpenTelemetry spans of calls, turns and tools",
     "test": "the pytest fixtures of trioaudio.testing",
 }

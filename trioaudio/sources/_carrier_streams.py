@@ -1,7 +1,8 @@
 """Media websockets of carriers whose calls are controlled elsewhere: a stream that comes is a call, and who knows the key may open one.
 
 No webhook of ours announces these streams: XML, an NCCO, a flow or an API request of the user's own names our websocket. So the
-address itself has the secret, since no carrier keeps back what stands in a path; and nothing can be done about a call but talk.
+address itself has the secret, since no carrier keeps back what stands in a path; and nothing can be done about a call but talk, unless
+the carrier's call control was opened.
 """
 
 from __future__ import annotations
@@ -9,11 +10,26 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import Protocol
 
 import trio
 
+from .._errors import RestError
 from .._secret import Secret
-from ..abc import FrontDoor, Invitation, Listener, PhoneControl, PhoneExchange, PhoneSource, PhoneStream, Source, Upgrade
+from ..abc import (
+    FrontDoor,
+    Invitation,
+    Listener,
+    PhoneControl,
+    PhoneExchange,
+    PhoneSource,
+    PhoneStream,
+    Route,
+    Source,
+    SourceCapability,
+    Upgrade,
+)
 from ..wire.phone import PhoneDialect
 
 log: logging.Logger = logging.getLogger("trioaudio.phone")
@@ -22,15 +38,42 @@ TOKEN = "trioaudio-token"
 MOST_WAITING = 1_000
 
 
-class StreamCall(Invitation, PhoneControl):
-    """A call whose stream has started, and which nobody has answered yet."""
+class CallCommands(Protocol):
+    """A carrier's call control."""
 
-    def __init__(self, listener: StreamListener, stream: PhoneStream) -> None:
+    capabilities: frozenset[SourceCapability]
+    """What it can do about a call whose stream goes on."""
+
+    async def hang_up(self, call: str) -> None:
+        """End a call; that it has ended already is no error. RestError, trio.BrokenResourceError: that failed."""
+
+    async def transfer(self, call: str, target: str) -> None:
+        """Hand a call over."""
+
+    async def send_digits(self, call: str, digits: str) -> float:
+        """As `PhoneControl.send_digits`."""
+
+
+class StreamCall(Invitation, PhoneControl):
+    """A call whose stream has started, and which nobody has answered yet.
+
+    Args:
+        exchange: where it came.
+        stream: of it.
+        commands: the carrier's call control.
+        closing_ends: it is over when its websocket is closed.
+    """
+
+    def __init__(
+        self, exchange: PhoneExchange, stream: PhoneStream, *, commands: CallCommands | None = None, closing_ends: bool = False
+    ) -> None:
         self.caller: str | None = stream.start.caller
         self.called: str | None = stream.start.called
         self.account: str | None = stream.start.account or None
         self.parameters: Mapping[str, str] = stream.start.parameters
-        self._listener, self._stream = listener, stream
+        self.capabilities: frozenset[SourceCapability] = commands.capabilities if commands is not None else frozenset()
+        self._exchange, self._stream, self._commands, self._closing_ends = exchange, stream, commands, closing_ends
+        self._handed_over = False
 
     @asynccontextmanager
     async def answer(self) -> AsyncGenerator[Source, None]:
@@ -48,13 +91,32 @@ class StreamCall(Invitation, PhoneControl):
 
     def note(self, what: str) -> None:
         """As `PhoneControl.note`."""
-        self._listener.exchange.note(what)
+        self._exchange.note(what)
 
     async def hang_up(self) -> None:
-        """Closing the websocket is all there is; what the carrier does then is its own affair. Checkpoint: yes."""
+        """End the call if the carrier's call control was opened; else what the carrier does then is its own affair. Checkpoint: yes."""
         await trio.lowlevel.checkpoint()
-        if not self._listener.closing_ends and self._stream.wire.phase == "started":
+        if self._closing_ends or self._handed_over or self._stream.wire.phase != "started":
+            return
+        if self._commands is None:
             self.note("left_to_the_carrier")
+            return
+        try:
+            await self._commands.hang_up(self._stream.start.call)
+        except (RestError, trio.BrokenResourceError) as exc:
+            self.note("command_failed")
+            log.warning("a call could not be hung up: %s", type(exc).__name__)
+
+    async def transfer(self, target: str) -> None:
+        """As `Source.transfer`."""
+        assert self._commands is not None
+        await self._commands.transfer(self._stream.start.call, target)
+        self._handed_over = True
+
+    async def send_digits(self, digits: str) -> float:
+        """As `PhoneControl.send_digits`."""
+        assert self._commands is not None
+        return await self._commands.send_digits(self._stream.start.call, digits)
 
 
 class StreamListener(Listener):
@@ -63,15 +125,12 @@ class StreamListener(Listener):
     Args:
         name: of the carrier.
         dialect: its words.
-        key: what stands in the path of the websocket.
         closing_ends: a call is over when its websocket is closed.
     """
 
-    def __init__(self, name: str, dialect: PhoneDialect, key: Secret, *, closing_ends: bool = False) -> None:
+    def __init__(self, name: str, dialect: PhoneDialect, *, closing_ends: bool = False) -> None:
         self.name: str = name
-        self.closing_ends: bool = closing_ends
-        """Whether a call is over when its websocket is closed."""
-        self._key = key
+        self._closing_ends = closing_ends
         self._came, self._calls = trio.open_memory_channel[Invitation](MOST_WAITING)
         self.exchange: PhoneExchange = PhoneExchange(name, dialect, TOKEN, unannounced=self._take)
         """Its media websockets."""
@@ -83,20 +142,25 @@ class StreamListener(Listener):
     def counters(self) -> Mapping[str, int]:
         return dict(self.exchange.counters)
 
-    async def media(self, upgrade: Upgrade) -> None:
-        """A media websocket is asked for. Checkpoint: yes."""
-        if self._key.matches(upgrade.request.values["key"]):
-            await self.exchange.serve(await upgrade.accept())
-        else:
-            self.exchange.note("wrong_key")
-            await upgrade.reject(403, "the key in this address is not the one")
-
     def _take(self, stream: PhoneStream) -> None:
         try:
-            self._came.send_nowait(StreamCall(self, stream))
+            self._came.send_nowait(StreamCall(self.exchange, stream, closing_ends=self._closing_ends))
         except trio.WouldBlock:
             self.exchange.note("too_many_ringing")
             stream.over.set()
+
+
+async def _media(key: Secret, exchange: PhoneExchange, upgrade: Upgrade) -> None:
+    if key.matches(upgrade.request.values["key"]):
+        await exchange.serve(await upgrade.accept())
+    else:
+        exchange.note("wrong_key")
+        await upgrade.reject(403, "the key in this address is not the one")
+
+
+def key_route(door: FrontDoor, path: str, key: Secret, exchange: PhoneExchange) -> Route:
+    """Let whoever knows the key open a media websocket at ``PUBLIC-URL/PATH/KEY``."""
+    return door.websocket(f"{path.rstrip('/')}/{{key}}", partial(_media, key, exchange), auth="token")
 
 
 @asynccontextmanager
@@ -104,6 +168,6 @@ async def open_streams(
     name: str, dialect: PhoneDialect, door: FrontDoor, key: Secret, path: str, *, closing_ends: bool = False
 ) -> AsyncGenerator[StreamListener, None]:
     """Take the streams that a carrier opens at ``PUBLIC-URL/PATH/KEY``."""
-    listener = StreamListener(name, dialect, key, closing_ends=closing_ends)
-    with door.websocket(f"{path.rstrip('/')}/{{key}}", listener.media, auth="token"):
+    listener = StreamListener(name, dialect, closing_ends=closing_ends)
+    with key_route(door, path, key, listener.exchange):
         yield listener

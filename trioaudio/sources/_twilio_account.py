@@ -6,16 +6,19 @@ import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
-from .._errors import RemoteProtocolError, RestError
+from .._errors import CapabilityError, RemoteProtocolError, RestError
 from .._secret import Secret
-from ..abc import Rest, basic, open_rest
-from ..wire import twilio_rest
+from ..abc import Rest, SourceCapability, basic, open_rest
+from ..wire import twilio_rest, twiml
 
-_SID = re.compile(r"[A-Z]{2}[0-9A-Za-z]{1,64}", re.ASCII)
+_SID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{1,80}", re.ASCII)
 
 
 class TwilioAccount:
     """An account, as its REST interface has it; made by `open_account`. Several tasks may ask at once."""
+
+    capabilities: frozenset[SourceCapability] = frozenset({"transfer"})
+    """What it can do about a call whose stream goes on."""
 
     def __init__(self, rest: Rest, sid: str) -> None:
         self.sid: str = sid
@@ -44,6 +47,14 @@ class TwilioAccount:
     async def update(self, call: str, document: str) -> None:
         """Let a call go on with another document: its stream ends. Errors as for `dial`. Checkpoint: yes."""
         await self._change(call, twilio_rest.twiml_form(document), repeatable=False)
+
+    async def transfer(self, call: str, target: str) -> None:
+        """Hand a call over to a number or an address of SIP. ValueError if it is neither, else as for `dial`. Checkpoint: yes."""
+        await self.update(call, twiml.response(twiml.dial(target)))
+
+    async def send_digits(self, call: str, digits: str) -> float:
+        """Not while the stream goes on."""
+        raise CapabilityError("keys are pressed by a document, which ends the stream")
 
     async def _change(self, call: str, form: Mapping[str, str], *, repeatable: bool) -> None:
         try:

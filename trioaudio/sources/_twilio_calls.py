@@ -11,7 +11,6 @@ import trio
 
 from .._errors import RestError
 from ..abc import Invitation, PhoneControl, PhoneExchange, PhoneSource, PhoneStream, Source, SourceCapability
-from ..wire import twiml
 from ._twilio_account import TwilioAccount
 
 log: logging.Logger = logging.getLogger("trioaudio.twilio")
@@ -71,7 +70,6 @@ class Unannounced(Invitation, PhoneControl):
 
     async def transfer(self, target: str) -> None:
         """As `Source.transfer`."""
-        document = twiml.response(twiml.dial(target))
         assert self._desk.rest is not None
-        await self._desk.rest.update(self._stream.start.call, document)
+        await self._desk.rest.transfer(self._stream.start.call, target)
         self._handed_over = True

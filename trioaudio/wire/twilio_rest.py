@@ -8,8 +8,8 @@ from __future__ import annotations
 from .dialled import check_numbers
 
 BASE_URL = "https://api.twilio.com"
-OVER_CODES = ("20404", "21220")
-"""There is no such call any more; it is not in progress."""
+NOT_IN_PROGRESS = "21220"
+"""The call has ended."""
 
 
 def base_url(region: str | None, edge: str | None) -> str:
@@ -65,4 +65,4 @@ def twiml_form(document: str) -> dict[str, str]:
 
 def is_over(status: int, said: str) -> bool:
     """Whether an answer to a change means that the call has ended already."""
-    return status in (400, 404) and any(code in said for code in OVER_CODES)
+    return status == 404 or (status == 400 and NOT_IN_PROGRESS in said)

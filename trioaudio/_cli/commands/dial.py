@@ -18,8 +18,11 @@ ABOUT = """\
 Call numbers through a carrier, and let a model talk with whoever picks up. Only
 numbers that begin as --dial-allow says are called. Ctrl-C hangs all of them up."""
 EXAMPLES = """\
-The account comes from TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN; --public-url is
-how Twilio reaches this machine while the calls last. Needs the extra 'rest'.
+The account comes from variables: TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN;
+SIGNALWIRE_SPACE, _PROJECT_ID, _API_TOKEN and _SIGNING_KEY; TELNYX_API_KEY,
+_PUBLIC_KEY and _CONNECTION_ID; PLIVO_AUTH_ID and _AUTH_TOKEN. --public-url is how
+the carrier reaches this machine while the calls last. Needs the extra 'rest'
+(Telnyx: 'telnyx').
 
 example:
   trioaudio dial twilio --from +15550100 --to +4930123456 --dial-allow +49 \\
@@ -27,11 +30,13 @@ example:
 
 The exit code is 0 if all calls were answered and ended in order, 1 if one was not."""
 
+CARRIERS = ("twilio", "signalwire", "telnyx", "plivo")
+
 
 def add(commands: Commands) -> None:
     """Add it."""
     dial = add_command(commands, "dial", "call people, and let a model talk with them", ABOUT, EXAMPLES)
-    dial.add_argument("carrier", metavar="NAME", help="twilio, or its spec with options")
+    dial.add_argument("carrier", metavar="NAME", help="twilio, signalwire, telnyx or plivo, or its spec with options")
     dial.add_argument("--from", dest="caller", required=True, metavar="NUMBER", help="a number of the account")
     dial.add_argument("--to", action="append", required=True, metavar="NUMBER", help="who is called; may be given several times")
     allow = "what a number must begin with; may be given several times"
@@ -57,13 +62,14 @@ def _dial(options: argparse.Namespace) -> int:
     from ..serve import checked_service
 
     spec = parse_spec(options.carrier)
-    if spec.name != "twilio":
-        raise OptionError(f"nobody is called through {spec.name!r}; the carrier is twilio")
+    if spec.name not in CARRIERS:
+        raise OptionError(f"nobody is called through {spec.name!r}; the carrier is {', '.join(CARRIERS[:-1])} or {CARRIERS[-1]}")
     if wrong := [prefix for prefix in options.dial_allow if not prefix.startswith("+") or not prefix[1:].isdecimal()]:
         raise OptionError(f"--dial-allow {wrong[0]!r} is no beginning of a number; write a plus and digits, such as +49")
     if not 1 <= options.dials_a_minute <= 6000:
         raise OptionError("--dials-a-minute is 1 to 6000")
-    rules = {"rest": "true", "dial_allow": ",".join(options.dial_allow), "dials_a_minute": str(options.dials_a_minute)}
+    rules = {} if spec.name == "telnyx" else {"rest": "true"}  # Telnyx has no other way
+    rules |= {"dial_allow": ",".join(options.dial_allow), "dials_a_minute": str(options.dials_a_minute)}
     options.listeners = [format_spec(Spec(spec.name, spec.positional, {**spec.options, **rules}))]
     config = read_config(options)
     options.drain_timeout = None
@@ -71,7 +77,7 @@ def _dial(options: argparse.Namespace) -> int:
     if options.model is None:
         raise OptionError('nobody would talk: name the model, --model SPEC, or model = "SPEC" in the section [serve]')
     if options.public_url is None:
-        raise OptionError("Twilio must reach this machine: say with --public-url how, such as https://voice.example.com")
+        raise OptionError(f"{spec.name} must reach this machine: say with --public-url how, such as https://voice.example.com")
     order = DialOrder(
         options.caller, tuple(options.to), options.dials_a_minute, int(options.ring), int(options.longest), options.detect_machine
     )

@@ -1,0 +1,134 @@
+"""SignalWire's webhooks and media websockets at the front door: Twilio's documents and REST interface, with signatures of its own.
+
+The webhook of a number is ``PUBLIC-URL/signalwire/voice``; a media websocket shows in its address a token that is good once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from .._secret import Secret
+from ..abc import Fields, FrontDoor, PhoneExchange, PhoneStream, Request
+from ..wire import twilio_rest, twiml
+from ..wire.phone import PhoneDialect
+from ..wire.signalwire_signature import is_signed
+from ._carrier_streams import TOKEN, StreamCall, key_route
+from ._dialling import DialRules, no_rest
+from ._twilio_account import TwilioAccount, open_account
+from ._xml_calls import CallXml
+from ._xml_listener import TokenListener, offered
+
+log: logging.Logger = logging.getLogger("trioaudio.signalwire")
+
+
+class SignalWireListener(TokenListener):
+    """Calls of SignalWire's; made by `open_signalwire_calls`."""
+
+    name = "signalwire"
+    xml: CallXml = twiml
+
+    def __init__(
+        self,
+        door: FrontDoor,
+        path: str,
+        project: str | None,
+        keys: Sequence[Secret],
+        dialect: PhoneDialect,
+        *,
+        rest: TwilioAccount | None = None,
+        rules: DialRules | None = None,
+        own_streams: bool = False,
+    ) -> None:
+        unannounced = self._take_unannounced if own_streams else None
+        super().__init__(door, path, PhoneExchange("signalwire", dialect, TOKEN, unannounced=unannounced), rules)
+        self.rest: TwilioAccount | None = rest
+        """SignalWire's REST interface, if it was opened."""
+        self._project, self._keys = project, keys
+
+    # ---- dialling
+
+    def check_can_dial(self) -> None:
+        """As `Dialler.check_can_dial`."""
+        if self.rest is None:
+            raise no_rest("SignalWire")
+
+    async def place(self, to: str, caller: str, *, ring: int, longest: int | None, detect_machine: bool) -> str:
+        """As `Dialler.place`."""
+        assert self.rest is not None
+        form = twilio_rest.dial_form(
+            to, caller, self.url("voice"), self.url("status"), ring=ring, longest=longest, detect_machine=detect_machine
+        )
+        return await self.rest.dial(form)
+
+    async def end_dialled(self, call: str) -> None:
+        """As `Dialler.end_dialled`."""
+        assert self.rest is not None
+        await self.rest.hang_up(call)
+
+    # ---- at the door
+
+    def identify(self, form: Fields) -> tuple[str, str]:
+        """As `XmlListener.identify`."""
+        return form.get("CallSid", ""), form.get("AccountSid", "")
+
+    def is_signed(self, request: Request, account: str, form: Fields) -> bool:
+        """As `XmlListener.is_signed`; another project's calls are not taken, whoever has signed them."""
+        keys = [key.reveal() for key in self._keys] if self._project in (None, account) else []
+        return is_signed(request.url, request.body, form.pairs, keys, request.headers)
+
+    def stream_told(self, form: Fields) -> None:
+        """As `XmlListener.stream_told`."""
+        if form.get("StreamEvent") == "stream-error":
+            self.exchange.note("stream_error")
+
+    # ---- inside
+
+    def connect_document(self, account: str, token: str, *before: str) -> str:
+        """The cXML that joins a call to its stream."""
+        stream = twiml.connect_stream(self.url(f"media/{token}", websocket=True), {}, self.url("status"))
+        return twiml.response(*before, stream, twiml.redirect(self.url("next")))
+
+    def _take_unannounced(self, stream: PhoneStream) -> None:
+        if not self.ring(StreamCall(self.exchange, stream, commands=self.rest)):
+            stream.over.set()
+
+
+@asynccontextmanager
+async def open_signalwire_calls(
+    door: FrontDoor,
+    path: str,
+    keys: Sequence[Secret],
+    dialect: PhoneDialect,
+    *,
+    project: str | None = None,
+    stream_key: Secret | None = None,
+    api_token: Secret | None = None,
+    rest_url: str | None = None,
+    rules: DialRules | None = None,
+) -> AsyncGenerator[SignalWireListener, None]:
+    """Take the calls of numbers whose webhook is ``PUBLIC-URL/signalwire/voice``.
+
+    Args:
+        door, path: where.
+        keys: the signing keys that are accepted.
+        dialect: of the streams.
+        project: take the calls of this one only.
+        stream_key: take streams of the user's own cXML too, at ``PUBLIC-URL/signalwire/KEY``.
+        api_token: of the project, for its REST interface.
+        rest_url: where that is: ``https://SPACE/api/laml``; None does without.
+        rules: whom it may dial.
+    """
+    path = path.rstrip("/")
+    async with AsyncExitStack() as stack:
+        rest = None
+        if rest_url is not None and project is not None and api_token is not None:
+            rest = await stack.enter_async_context(open_account(project, api_token, base_url=rest_url))
+        listener = SignalWireListener(door, path, project, keys, dialect, rest=rest, rules=rules, own_streams=stream_key is not None)
+        if not door.public_url("/").startswith("https://"):
+            log.warning("SignalWire opens media websockets by wss:// only: say with --public-url how it reaches this server")
+        stack.enter_context(offered(door, path, listener, "{token}", "token"))
+        if stream_key is not None:
+            stack.enter_context(key_route(door, path, stream_key, listener.exchange))
+        yield listener
