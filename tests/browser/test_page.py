@@ -177,7 +177,8 @@ async def test_a_microphone_that_is_denied_is_explained_and_may_be_allowed_after
         await page.click("#talk")
         await page.wait_until("document.body.dataset.state == 'error'")
         words = await page.evaluate("document.querySelector('[role=alert]').innerText")
-        assert "The microphone is blocked for this page" in words
+        assert "The microphone is blocked" in words
+        assert "allow the microphone" in words
         assert "press the button" in words
         assert await page.evaluate("trioaudio.stats().state") == "closed"
         await page.allow_microphone()

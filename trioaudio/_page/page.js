@@ -94,9 +94,19 @@ const ON = {
     holding = false;
     log.add("Call ended", error?.code ?? words, { kind: error ? "bad" : "" });
     drawMute(false);
-    if (error) complain(error.code === "token" ? "A token is needed" : "It did not work", words, error.code);
+    if (error) complain(TITLES[error.code] ?? "It did not work", words, error.code);
     show(error ? "error" : "idle", error ? "Not connected" : words);
   },
+};
+
+const TITLES = {
+  denied: "The microphone is blocked",
+  "no-microphone": "There is no microphone",
+  "busy-microphone": "The microphone is taken",
+  insecure: "This address is not secure",
+  token: "A token is needed",
+  unreachable: "No connection",
+  busy: "All lines are busy",
 };
 
 function complain(title, words, code = "") {

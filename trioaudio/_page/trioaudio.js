@@ -119,6 +119,7 @@ export class Call extends EventTarget {
   #figures = { turn: 0, queued: 0, underrun: 0, underruns: 0, target: 0, total: 0 };
   #counts = { captured: 0, sent: 0, dropped: 0, received: 0, discarded: 0, interruptions: 0, connections: 0 };
   #muted = false;
+  #talking = false;
   #name = "";
 
   /** @param {Options} options */
@@ -197,14 +198,16 @@ export class Call extends EventTarget {
 
   /** Push-to-talk: the button is pressed. It also stops the other side. */
   talk() {
+    this.#talking = true;
     this.#gate(true);
     this.#line?.sayInOrder({ t: "talk" });
   }
 
   /** Push-to-talk: the button is let go, and an answer is wanted. */
   async commit() {
+    this.#talking = false;
     await this.#flushed();
-    if (this.#options.mode === "push") this.#gate(false);
+    if (this.#options.mode === "push" && !this.#talking) this.#gate(false);
     this.#line?.sayInOrder({ t: "commit" });
   }
 

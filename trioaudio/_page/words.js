@@ -20,7 +20,7 @@ export const UNREACHABLE = "The server cannot be reached, or takes no calls from
 const MICROPHONE = {
   NotAllowedError: [
     "denied",
-    "The microphone is blocked for this page. Click the icon beside the address above, allow the microphone, and press the button " +
+    "This page may not use the microphone. Click the icon beside the address above, allow the microphone, and press the button " +
       "again. If it is allowed there, look into your system's privacy settings: they may forbid it to the browser.",
   ],
   NotFoundError: ["no-microphone", "No microphone was found. Plug one in, or switch on your headset, and press the button again."],
