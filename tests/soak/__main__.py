@@ -61,6 +61,7 @@ class Soak:
     samples: list[dict[str, Any]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     report: dict[str, Any] = field(default_factory=dict)
+    _told: str = ""
 
     def run(self) -> None:
         """All of it."""
@@ -178,8 +179,9 @@ class Soak:
         line = f"[{'#' * full}{'.' * (30 - full)}] {what}"
         if sys.stderr.isatty():
             print(f"\r\x1b[K{line[:140]}", end="", file=sys.stderr, flush=True)
-        elif self.samples:
+        elif self.samples and what != self._told:
             print(line, file=sys.stderr, flush=True)
+        self._told = what
 
 
 def _shares(values: list[float]) -> dict[str, float] | None:

@@ -171,7 +171,7 @@ class Phone:
                 self._marks.append(message["mark"])
                 self._world.at(max(now, self._silent_at), lambda: self._return(message["mark"]))
             case "clear":
-                if self._silent_at > now and self._began == self._began:
+                if self._silent_at > now and self._began == self._began and self.state == "talking":
                     self._heard.silenced.append(now - self._began)
                 self._silent_at = now
                 for mark in list(self._marks):
