@@ -129,5 +129,7 @@ def _findings(name: str, rounds: dict[str, list[Round]]) -> Iterator[Finding]:
         for share in (0.5, 0.99):
             value = median(percentile(each, share) for each in latencies)
             yield Finding(f"  {what}, p{share * 100:.0f}", value * 1000, "ms")
+    late = sum(each.measured.late_sends for each in mine)
+    yield Finding("  callers' frames that were late themselves", late, "")  # the machine was busy: latencies tell of that, too
     lost = sum(each.measured.lost + each.lost_calls for each in mine)
     yield Finding("  calls, loud frames and clears that were lost", lost, "", aim=0)
