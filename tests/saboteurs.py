@@ -941,8 +941,8 @@ FAULTS = [
     Fault(
         "what is kept for a session that starts has no end",
         "_inbox.py",
-        "self._patient, self._bound = False, self._limits.inbound",
-        "pass",
+        "        self._dropping = self._patient = False\n        self._bound = self._limits.inbound\n",
+        "        self._dropping = False\n",
         (SESSION,),
     ),
     # ---- tools and goodbyes
@@ -1281,6 +1281,20 @@ FAULTS = [
         "for name in sorted(values) for value in sorted(values[name])",
         "for name in values for value in sorted(values[name])",
         (SIGNATURE,),
+    ),
+    Fault(
+        "a frame overtakes one that a model had no room for",
+        "_sessions/caller.py",
+        "        if self._appending or self._mistake is not None:\n            return False\n",
+        "",
+        (SESSION,),
+    ),
+    Fault(
+        "a frame is converted again for a model that had no room",
+        "_sessions/caller.py",
+        "            self._refused = heard  # a converter must not see a frame twice\n",
+        "",
+        (SESSION,),
     ),
     Fault(
         "an upgrade needs no signature",

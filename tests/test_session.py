@@ -156,17 +156,18 @@ async def test_a_model_that_is_slow_to_take_audio_gets_all_of_it() -> None:
 
 
 class ScantModel(OddModel):
-    """Has room for two frames of three; it takes longer over the third than until the next one comes."""
+    """Has no room now and then, for the one who asks twice too, and takes longer over that frame than until the next one comes."""
 
     def __init__(self, heard: AudioFormat) -> None:
-        self.input_formats, self.taken, self.tasks = (heard,), list[Frame](), set[str]()
+        self.input_formats, self.taken, self.tasks, self.asked = (heard,), list[Frame](), set[str](), 0
 
     async def receive(self) -> ModelEvent:
         await trio.sleep_forever()
         raise AssertionError
 
     def append_nowait(self, frame: Frame) -> None:
-        if len(self.taken) % 3 == 2:
+        self.asked += 1
+        if self.asked % 4 in (2, 3):
             raise trio.WouldBlock
         self.tasks.add(trio.lowlevel.current_task().name)
         self.taken.append(frame)
