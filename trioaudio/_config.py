@@ -15,7 +15,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -102,6 +102,29 @@ def load_config(path: str | os.PathLike[str] | None = None, environ: Mapping[str
 
 _Found = tuple[str, Setting, Any, str]
 """A section, one of its settings, the value and where it is from."""
+
+
+def with_settings(config: Config, section: str, values: Mapping[str, str], origin: str) -> Config:
+    """The same configuration with some settings of a section given otherwise, as texts.
+
+    Args:
+        config: what they beat.
+        section: ``limits``, ``timeouts`` ...
+        values: by name.
+        origin: where they are from, in `Config.origins` and in complaints.
+
+    Raises:
+        OptionError: there is no such setting, or it cannot be that.
+    """
+    known = {each.name: each for each in settings(SECTIONS[section])}
+    given: dict[str, Any] = {}
+    for name, text in values.items():
+        if (setting := known.get(name)) is None:
+            raise OptionError(f"{origin} {name!r}: there is no such setting{suggest(name, known)} ('trioaudio config' lists all)")
+        given[name] = _checked(setting, setting.from_text(text), text, f"{origin} {name}")
+    changed: Any = replace(getattr(config, section), **given)
+    parts: dict[str, Any] = {section: changed, "origins": {**config.origins, **{f"{section}.{name}": origin for name in given}}}
+    return replace(config, **parts)
 
 
 def _checked(setting: Setting, value: object, shown: object, name: str) -> Any:

@@ -35,6 +35,24 @@ def test_shows_where_each_setting_is_from(trioaudio: Command, folder: Path, monk
     assert shown["inbound"] == "3.0 # s; TRIOAUDIO_LIMITS_INBOUND"
 
 
+def test_the_command_line_beats_the_environment(trioaudio: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRIOAUDIO_TIMEOUTS_DRAIN", "3")
+    shown = lines(trioaudio("config", "--timeout", "drain=60", "--timeout", "http-idle=1", "--limit", "calls=none"))
+    assert (shown["drain"], shown["http_idle"], shown["calls"]) == ("60.0 # s; --timeout", "1.0 # s; --timeout", '"none" # --limit')
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("--timeout", "drian=60"), "--timeout 'drian': there is no such setting; did you mean 'drain'?"),
+        (("--timeout", "drain=-1"), "--timeout drain is '-1'; expected: a number of seconds from 0 up"),
+        (("--limit", "calls"), "write NAME=VALUE"),
+    ],
+)
+def test_a_bound_that_is_not_understood_is_refused(trioaudio: Command, words: tuple[str, ...], complaint: str) -> None:
+    assert complaint in trioaudio("config", *words).complaint
+
+
 def test_what_it_prints_is_a_file_that_it_takes(trioaudio: Command, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRIOAUDIO_LIMITS_INBOUND", "3")
     first = trioaudio("config").out

@@ -113,6 +113,18 @@ def test_what_cannot_be_called_is_refused_in_one_line(trioaudio: Command, words:
     assert complaint in trioaudio(*words).complaint
 
 
+def test_a_number_that_cannot_be_dialled_is_told_by_its_last_digits_and_a_failure(
+    trioaudio: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("httpx2")
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", "sesame")
+    monkeypatch.setenv("TWILIO_ACCOUNT_SID", "AC1")
+    words = ("--from", "+15550100", "--to", "+493012", "--dial-allow", "+49", "--port", 0, "--public-url", PUBLIC, "--model", "parrot")
+    outcome = trioaudio("dial", "twilio?rest_url=http://127.0.0.1:9", *words)
+    assert outcome.code == 1
+    assert "+****12 was not called" in outcome.err
+
+
 def test_a_call_that_nobody_takes_is_a_failure(trioaudio: Command, folder: Path) -> None:
     outcome = trioaudio("call", "--to", "http://127.0.0.1:9/twilio/voice", "--json", "report.json")
     assert outcome.code == 1

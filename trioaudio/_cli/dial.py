@@ -95,6 +95,7 @@ async def _dialled(service: Service, order: DialOrder) -> int:
             listener,
             model=service.model,
             agent=service.agent,
+            fallback=service.fallback,
             limits=service.config.limits,
             timeouts=service.config.timeouts,
             record=service.options.record,

@@ -12,13 +12,25 @@ from ..parser import Parser
 if TYPE_CHECKING:
     from ..._config import Config
 
+BOUNDS = {"timeout": ("timeouts", "NAME=SECONDS"), "limit": ("limits", "NAME=VALUE")}
+"""Options that set deadlines and bounds, the section they are in, and what they look like."""
 LOG_OPTIONS = {"format": "log_format", "level": "log_level", "transcripts": "log_transcripts"}
 
 
 def add_config(command: Parser) -> None:
-    """``--config``."""
+    """``--config``, ``--timeout`` and ``--limit``."""
     what = "settings from this file (default: what TRIOAUDIO_CONFIG names); 'trioaudio config' shows them"
     command.add_argument("--config", type=Path, metavar="FILE.toml", help=what)
+    for option, (section, metavar) in BOUNDS.items():
+        what = f"set one of [{section}], as in the file; may be given several times"
+        command.add_argument(f"--{option}", action="append", default=[], type=_pair, metavar=metavar, help=what)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not value:
+        raise argparse.ArgumentTypeError(f"{text!r}: write NAME=VALUE, such as drain=60")
+    return name.strip().replace("-", "_"), value.strip()
 
 
 def add_logs(command: Parser) -> None:
@@ -37,9 +49,11 @@ def add_insecure(command: Parser) -> None:
 
 def read_config(options: argparse.Namespace) -> Config:
     """The settings in effect; raises `OptionError`."""
-    from ..._config import load_config
+    from ..._config import load_config, with_settings
 
     config = load_config(options.config)
+    for option, (section, _) in BOUNDS.items():
+        config = with_settings(config, section, dict(getattr(options, option)), f"--{option}")
     given = {name: value for name, option in LOG_OPTIONS.items() if (value := getattr(options, option, None)) is not None}
     origins = {f"log.{name}": f"--{LOG_OPTIONS[name].replace('_', '-')}" for name in given}
     log, insecure = replace(config.log, **given), getattr(options, "insecure", False)

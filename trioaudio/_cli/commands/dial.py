@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..._errors import OptionError
 from ..parser import add_command, default, finish_command, seconds
+from ._calls import add_base_url, add_fallback
 from ._settings import add_config, add_insecure, add_logs, begin_logging, read_config, take_settings
 from .serve import add_door
 
@@ -47,6 +48,8 @@ def add(commands: Commands) -> None:
     dial.add_argument("--longest", type=seconds, default=3600, metavar="SECONDS", help="a call may last so long" + default("3600"))
     dial.add_argument("--detect-machine", action="store_true", help="tell whether a person has picked up")
     dial.add_argument("--model", metavar="SPEC", help="who talks, such as openai:gpt-realtime-2.1")
+    add_base_url(dial)
+    add_fallback(dial)
     dial.add_argument("--agent", type=Path, metavar="FILE.toml", help="who the model is to be: instructions, voice, tools ...")
     dial.add_argument("--record", type=Path, metavar="FOLDER", help="a recording and a summary of each call, in FOLDER/DATE")
     add_door(dial)
@@ -59,6 +62,7 @@ def add(commands: Commands) -> None:
 def _dial(options: argparse.Namespace) -> int:
     from ..._options import Spec, format_spec, parse_spec
     from ..dial import DialOrder, dial_numbers
+    from ..model_spec import model_spec
     from ..serve import checked_service
 
     spec = parse_spec(options.carrier)
@@ -81,6 +85,7 @@ def _dial(options: argparse.Namespace) -> int:
     order = DialOrder(
         options.caller, tuple(options.to), options.dials_a_minute, int(options.ring), int(options.longest), options.detect_machine
     )
+    options.model = model_spec(options.model, options.base_url)
     service = checked_service(options, config)
     begin_logging(config)
     return dial_numbers(service, order)
