@@ -19,7 +19,9 @@ from trioaudio.clips import clip_path
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
-PAGES = [ROOT / "README.md", ROOT / "docs" / "index.md", ROOT / "docs" / "tutorial.md", *sorted((ROOT / "docs" / "howto").glob("*.md"))]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *(DOCS / f"{name}.md" for name in ("index", "tutorial", "security"))]
+PAGES += sorted(page for folder in ("howto", "coming-from") for page in (DOCS / folder).glob("*.md"))
 FENCED = r"^(?P<margin> *)```{language}\n(?P<text>.*?)^ *```$"
 LINKED = re.compile(r"\]\((?!https?:)([^)#]+)")
 SECONDS = 120
