@@ -12,18 +12,26 @@ from ..parser import Parser
 if TYPE_CHECKING:
     from ..._config import Config
 
-BOUNDS = {"timeout": ("timeouts", "NAME=SECONDS"), "limit": ("limits", "NAME=VALUE")}
-"""Options that set deadlines and bounds, the section they are in, and what they look like."""
+BOUNDS = {
+    "timeout": ("timeouts", "NAME=SECONDS", "a deadline, such as drain=120 or keepalive=30"),
+    "limit": ("limits", "NAME=VALUE", "a bound, such as calls=50 or call_length=600"),
+}
+"""Options that set deadlines and bounds: the section they are in, what they look like, what they are."""
 LOG_OPTIONS = {"format": "log_format", "level": "log_level", "transcripts": "log_transcripts"}
 
 
 def add_config(command: Parser) -> None:
-    """``--config``, ``--timeout`` and ``--limit``."""
+    """``--config``, ``--timeout`` and ``--limit``; `read_config` reads them."""
+    add_config_file(command)
+    for option, (section, metavar, what) in BOUNDS.items():
+        help = f"set {what}, whatever the file says: 'trioaudio config' lists all of [{section}]; may be given several times"
+        command.add_argument(f"--{option}", action="append", default=[], type=_pair, metavar=metavar, help=help)
+
+
+def add_config_file(command: Parser) -> None:
+    """``--config`` alone."""
     what = "settings from this file (default: what TRIOAUDIO_CONFIG names); 'trioaudio config' shows them"
     command.add_argument("--config", type=Path, metavar="FILE.toml", help=what)
-    for option, (section, metavar) in BOUNDS.items():
-        what = f"set one of [{section}], as in the file; may be given several times"
-        command.add_argument(f"--{option}", action="append", default=[], type=_pair, metavar=metavar, help=what)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -52,7 +60,7 @@ def read_config(options: argparse.Namespace) -> Config:
     from ..._config import load_config, with_settings
 
     config = load_config(options.config)
-    for option, (section, _) in BOUNDS.items():
+    for option, (section, *_) in BOUNDS.items():
         config = with_settings(config, section, dict(getattr(options, option)), f"--{option}")
     given = {name: value for name, option in LOG_OPTIONS.items() if (value := getattr(options, option, None)) is not None}
     origins = {f"log.{name}": f"--{LOG_OPTIONS[name].replace('_', '-')}" for name in given}

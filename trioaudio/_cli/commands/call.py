@@ -27,6 +27,9 @@ examples:
   trioaudio call --to http://127.0.0.1:8080/twilio/voice --play speech.wav \\
       --calls 50 --ramp 10 --json report.json
 
+Of each interruption it tells what had been played of the answer, what never was,
+and how long after the caller's first sound it was silent at the caller's ear.
+
 The exit code is 0 if every call was answered or refused in order, 1 if one failed."""
 
 
@@ -50,7 +53,7 @@ def add(commands: Commands) -> None:
 
 def _add_load(call: argparse.ArgumentParser) -> None:
     load = call.add_argument_group("many calls, and a network between")
-    load.add_argument("--calls", type=int, default=1, metavar="N", help="so many at once" + default("1"))
+    load.add_argument("--calls", type=int, default=1, metavar="N", help="so many telephones" + default("1"))
     load.add_argument("--ramp", type=seconds, default=0.0, metavar="SECONDS", help="dial them over this time" + default("0"))
     load.add_argument("--json", type=Path, metavar="REPORT.json", help="what became of each, and what was truly played ('-' prints it)")
     load.add_argument("--delay", type=seconds, default=0.0, metavar="SECONDS", help="of the network, one way" + default("0"))

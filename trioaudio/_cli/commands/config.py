@@ -13,17 +13,18 @@ if TYPE_CHECKING:
 
 ABOUT = """\
 Show every setting as it is in effect, with its unit and where it is from: a
-default, a line of the file, or an environment variable. Secrets are masked.
+default, a line of the file, an environment variable, or an option. Secrets are masked.
 A file or a variable that is not understood is refused, as by every command.
 
 What is printed is itself a file that --config takes: begin yours with it."""
 EXAMPLES = """\
-the environment beats the file, the file beats the defaults; max_turn of
-[limits] is the variable TRIOAUDIO_LIMITS_MAX_TURN
+an option beats the environment, the environment beats the file, the file beats
+the defaults; max_turn of [limits] is the variable TRIOAUDIO_LIMITS_MAX_TURN
 
 examples:
   trioaudio config
   trioaudio config --config trioaudio.toml
+  trioaudio config --timeout drain=120 --limit calls=50
   TRIOAUDIO_LIMITS_MAX_TURN=60 trioaudio config"""
 
 

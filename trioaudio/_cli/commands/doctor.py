@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..parser import add_command, finish_command, port
-from ._settings import add_config
+from ._settings import add_config_file
 
 if TYPE_CHECKING:
     from ..parser import Commands
@@ -34,7 +34,7 @@ def add(commands: Commands) -> None:
     doctor.add_argument("--host", metavar="ADDRESS", help="of this address (default: 127.0.0.1)")
     doctor.add_argument("--tls-cert", type=Path, metavar="FILE", help="check this certificate (PEM, the whole chain)")
     doctor.add_argument("--tls-key", type=Path, metavar="FILE", help="and that this key belongs to it")
-    add_config(doctor)
+    add_config_file(doctor)
     finish_command(doctor, _doctor)
 
 

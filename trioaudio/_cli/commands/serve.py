@@ -25,7 +25,9 @@ a NAME is that of a listener, or its spec: NAME:VALUE?option=value
 each of those may be given here too, as --OPTION VALUE behind the name
 
 examples:
-  trioaudio serve wire --model parrot
+  trioaudio serve twilio --public-url https://voice.example.com --admin-port 9090 \\
+      --model openai:gpt-realtime-2.1 --agent agent.toml --record calls
+  trioaudio serve twilio --config trioaudio.toml --limit calls=50 --timeout drain=120
   trioaudio serve wire --model parrot --agent agent.toml --record calls
   trioaudio serve audiosocket --port 9092 --admin-port 9090 --model parrot
   trioaudio serve wire --model parrot --host 0.0.0.0 --port 8443 \\
