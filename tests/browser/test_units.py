@@ -19,4 +19,4 @@ def test_the_parts_that_need_no_browser() -> None:
     command = ["node", "--test", "--test-reporter=tap", str(Path(__file__).parent / "units.mjs")]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "# pass 12" in result.stdout, result.stdout
+    assert "# pass 13" in result.stdout, result.stdout
