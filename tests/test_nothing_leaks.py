@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import importlib
 import json
-import re
 import sys
+from base64 import b64encode
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,8 +18,7 @@ from urllib.parse import quote
 import pytest
 import trio
 from planted import CYCLE, NUMBER, PLAIN, SECRET, WORDS, Leavings, found_in, voice
-from testing.carrier_pairs import OPENERS, SpokenCarrier
-from wire.carriers_say import CARRIERS
+from testing.carrier_pairs import FAKES
 
 from trioaudio import (
     Agent,
@@ -46,22 +44,24 @@ from trioaudio import (
 from trioaudio.__main__ import main
 from trioaudio._door.metrics import call_metrics, exposition
 from trioaudio._plugins import choose_model, choose_source, list_plugins
-from trioaudio.abc import WebSocket
+from trioaudio.abc import Listener, WebSocket
 from trioaudio.audio import PCM16_24K, AudioFormat, Frame
 from trioaudio.models.openai import open_openai
-from trioaudio.sources import browser, twilio
+from trioaudio.sources import browser, carriers, genesys, twilio
 from trioaudio.sources.asterisk import AsteriskListener
 from trioaudio.sources.audiosocket import AudioSocketListener
 from trioaudio.sources.memory import memory_exchange, memory_pair
 from trioaudio.testing import (
-    CarrierLine,
     ElevenLabsEmulator,
     ElevenLabsReply,
     FakeAsterisk,
     FakeBrowser,
+    FakeCarrier,
+    FakeGenesys,
     FakeTwilio,
     GeminiEmulator,
     GeminiReply,
+    MemoryFrontDoor,
     OpenAIEmulator,
     OpenAIFault,
     OpenAILiveEmulator,
@@ -453,25 +453,31 @@ async def carrier_listeners(leavings: Leavings) -> None:
         async with call.accept() as channel, watched(leavings, channel, call):
             await talk(leavings, channel, "parrot")
 
-    for name, spoken in CARRIERS.items():
+    for name, (fake, _) in FAKES.items():
+        key = {"api_key": PLAIN, "client_secret": b64encode(SECRET.encode()).decode()} if name == "genesys" else {}
+        carrier = fake(**key)
         async with (
             open_memory_door() as door,
-            OPENERS[name](door, key=Secret(SECRET)) as listener,
+            carrier_opener(name, carrier)(door) as listener,
             open_server(listener, handle, on_summary=lambda summary: leavings.add_objects("a summary", summary)),
-            trio.open_nursery() as nursery,
         ):
             base = f"wss://voice.example.com/{name}"
-            start = replace(spoken, start=re.sub("[+]15550100|0155501000", NUMBER, spoken.start))
-            line = CarrierLine(await door.open_websocket(f"{base}/{quote(SECRET, safe='')}"), SpokenCarrier(start, trio.current_time()))
-            nursery.start_soon(line.run)
-            line.speak(voice(2.0, spoken.format))
-            await trio.sleep(8)
-            leavings.add_objects("a carrier", line, listener)
-            line.hang_up()
+            url = base if name == "genesys" else f"{base}/{quote(SECRET, safe='')}"
+            async with carrier.dial(door, url, caller=NUMBER, parameters={"key": PLAIN}) as line:
+                line.speak(voice(2.0, line.format))
+                await trio.sleep(8)
+                leavings.add_objects("a carrier", carrier, line, listener)
             try:
-                await door.open_websocket(f"{base}/{PLAIN.replace('/', '-')}")
+                await door.open_websocket(base if name == "genesys" else f"{base}/{PLAIN.replace('/', '-')}", {"x-api-key": "guessed"})
             except trio.BrokenResourceError as exc:
                 leavings.add_error("a wrong key", exc)
+
+
+def carrier_opener(name: str, carrier: FakeCarrier) -> Callable[[MemoryFrontDoor], AbstractAsyncContextManager[Listener]]:
+    """The listener that this carrier may call."""
+    if isinstance(carrier, FakeGenesys):
+        return lambda door: genesys.open_genesys(door, key=carrier.api_key, client_secret=carrier.client_secret)
+    return lambda door: getattr(carriers, f"open_{name}")(door, key=Secret(SECRET))
 
 
 async def memory_to_openai_live(leavings: Leavings) -> None:
@@ -558,7 +564,7 @@ SCENARIOS: dict[str, Scenario] = {
     "source memory, model elevenlabs, model gemini, model xai": memory_to_others,
     "listener twilio": twilio_listener,
     "listener browser": browser_listener,
-    "listener signalwire, listener telnyx, listener plivo, listener exotel, listener vonage": carrier_listeners,
+    "listener signalwire, listener telnyx, listener plivo, listener exotel, listener vonage, listener genesys": carrier_listeners,
     "source wavfile, model parrot": wavfile_to_parrot,
     "listener memory": memory_listener,
     "a listener fails": a_listener_fails,

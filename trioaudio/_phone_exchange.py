@@ -10,17 +10,26 @@ import logging
 import secrets
 from collections import Counter, deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeAlias
 
 import trio
 
 from ._errors import RemoteProtocolError
 from ._socket import WebSocket
-from .wire.phone import POLICY, VIOLATION, PhoneDialect, PhoneWire, Started
+from .wire.phone import INVALID, POLICY, VIOLATION, PhoneDialect, PhoneWire, Started
 
 log = logging.getLogger("trioaudio.phone")
 
+Detect: TypeAlias = Callable[[str | bytes], PhoneDialect | None]
+"""Whose words a stream begins with: None where a message does not tell."""
+
+MOST_UNTOLD = 3
+"""Messages that may come before it is told whose they are."""
+TRIED_FOR = 10.0
+"""Seconds that a websocket may stay open which is only tried."""
 START_WITHIN = 5.0
 """Seconds a websocket has to say which call it is for."""
 MOST_UNSTARTED = 200
@@ -58,22 +67,73 @@ class _Expected:
         return start.call == self.call and self.account in (None, start.account)
 
 
+class _Opening:
+    """A websocket that has not said yet which call it is for, nor maybe in whose words."""
+
+    def __init__(self, dialect: PhoneDialect | Detect, *, one_way: bool, track: str) -> None:
+        self._detect = dialect if callable(dialect) else None
+        self._new = partial(PhoneWire, one_way=one_way, track=track)
+        self._untold = 0
+        self.wire: PhoneWire | None = None if callable(dialect) else self._new(dialect)
+
+    @property
+    def unknown(self) -> bool:
+        """Whether these are nobody's words."""
+        return self._untold >= MOST_UNTOLD
+
+    @property
+    def settled(self) -> bool:
+        """Whether there is no need to read on."""
+        return self.unknown or (self.wire is not None and self.wire.phase != "connecting")
+
+    @property
+    def close_code(self) -> int:
+        """Why the far end is not understood."""
+        return INVALID if self.wire is None else self.wire.close_code
+
+    def take(self, data: str | bytes, now: float) -> None:
+        """Read a message.
+
+        Raises:
+            RemoteProtocolError: it is nobody's, or not as it must be.
+        """
+        if self.wire is None and self._detect is not None:
+            if (dialect := self._detect(data)) is None:
+                self._untold += 1
+                return
+            self.wire = self._new(dialect)
+        if self.wire is not None:
+            self.wire.receive_untrusted(data, now)
+
+
+async def see_off(websocket: WebSocket, wire: PhoneWire | None, within: float) -> None:
+    """Say what is owed, and answer until the carrier has ended the stream, at most ``within`` seconds. Checkpoint: yes."""
+    await trio.lowlevel.checkpoint()
+    with suppress(trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError), trio.move_on_after(within or 1):
+        while wire is not None:
+            for message in wire.owed():
+                await websocket.send(message)
+            if wire.phase == "stopped" or not within:
+                return
+            wire.receive_untrusted(await websocket.receive(), trio.current_time())
+
+
 class PhoneExchange:
     """The media websockets of one listener.
 
     Args:
         name: of the carrier, in logs.
-        dialect: its words.
+        dialect: its words; or what finds out whose they are, by the first messages of a stream.
         token_parameter: the custom parameter that has the token.
         unannounced: what to do with a stream without a token; without this it is refused.
         one_way: the carrier takes nothing on these streams.
-        track: the one of theirs that is listened to, or ``both``.
+        track: the one of them that is listened to.
     """
 
     def __init__(
         self,
         name: str,
-        dialect: PhoneDialect,
+        dialect: PhoneDialect | Detect,
         token_parameter: str,
         *,
         unannounced: Take | None = None,
@@ -116,11 +176,12 @@ class PhoneExchange:
         """The stream will not come, or need not any more; harmless if it has."""
         self._expected.pop(token, None)
 
-    async def serve(self, websocket: WebSocket, token: str | None = None) -> None:
+    async def serve(self, websocket: WebSocket, dialect: PhoneDialect | None = None, *, token: str | None = None) -> None:
         """Find out which call a websocket is for; returns when it is over. Checkpoint: yes.
 
         Args:
-            websocket: the carrier's.
+            websocket: open.
+            dialect: where more is known of its words.
             token: what its address had, where it is not a custom parameter that has the token.
         """
         if self._unstarted >= MOST_UNSTARTED:
@@ -128,29 +189,39 @@ class PhoneExchange:
             return
         self._unstarted += 1
         try:
-            stream = await self._started(websocket)
+            stream = await self._started(websocket, dialect or self._dialect)
         finally:
             self._unstarted -= 1
         if stream is not None and (take := await self._owner(stream, token)) is not None:
             take(stream)
             await stream.over.wait()
 
-    async def _started(self, websocket: WebSocket) -> PhoneStream | None:
-        wire = PhoneWire(self._dialect, one_way=self._one_way, track=self._track)
+    async def _started(self, websocket: WebSocket, dialect: PhoneDialect | Detect) -> PhoneStream | None:
+        opening = _Opening(dialect, one_way=self._one_way, track=self._track)
         try:
             with trio.move_on_after(START_WITHIN):
-                while wire.phase == "connecting":
-                    wire.receive_untrusted(await websocket.receive(), trio.current_time())
-                return PhoneStream(websocket, wire)
+                while not opening.settled:
+                    opening.take(await websocket.receive(), trio.current_time())
         except (trio.EndOfChannel, trio.BrokenResourceError) as exc:
             if isinstance(exc, RemoteProtocolError):
-                await self._refuse(websocket, "protocol_error", wire.close_code)
+                await see_off(websocket, opening.wire, 0)
+                await self._refuse(websocket, "protocol_error", opening.close_code)
             else:
                 self.note("left_before_start")
                 await trio.lowlevel.checkpoint()
             return None
-        await self._refuse(websocket, "no_start", POLICY)
+        if opening.wire is not None and opening.wire.phase == "started":
+            return PhoneStream(websocket, opening.wire)
+        await self._part(websocket, opening)
         return None
+
+    async def _part(self, websocket: WebSocket, opening: _Opening) -> None:
+        """Nothing has started."""
+        if opening.wire is not None and opening.wire.phase == "tested":
+            self.note("connection_tested", level=logging.INFO)
+            await see_off(websocket, opening.wire, TRIED_FOR)
+        else:
+            await self._refuse(websocket, "unknown_carrier" if opening.unknown else "no_start", POLICY)
 
     async def _owner(self, stream: PhoneStream, token: str | None) -> Take | None:
         """Who the stream is for; the token has been used up then."""

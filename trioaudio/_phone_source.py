@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from types import MappingProxyType
 
 import trio
 
@@ -23,6 +24,8 @@ from .wire.phone import PhoneItem, PhonePlayed, PhoneWire, Started, Wire
 
 REASON = 120
 """Bytes of a close frame's reason."""
+FAREWELL = 1.0
+"""Seconds for a carrier that is told goodbye to end the stream."""
 
 
 class PhoneControl:
@@ -31,6 +34,8 @@ class PhoneControl:
     capabilities: frozenset[SourceCapability] = frozenset()
     rejoin_within: float = 0.0
     """Seconds in which the carrier opens another websocket for a call whose websocket broke; 0 if it never does."""
+    results: Mapping[str, str] = MappingProxyType({})
+    """What the carrier is told at the end to have come of the call, if it can be told anything."""
 
     def note(self, what: str) -> None:
         """Something happened that is counted, and logged: one word or two joined by ``_``, never of the caller's."""
@@ -73,6 +78,7 @@ class PhoneSource(Source):
         self._rejoined = trio.Event()
         self._waiting: trio.CancelScope | None = None
         self._left = False
+        self._ended = trio.Event()
         self._post(wire.owed())
 
     # ---- in
@@ -115,7 +121,7 @@ class PhoneSource(Source):
             data = await line.receive()
         except (trio.EndOfChannel, trio.ClosedResourceError):
             if self._lost_at is None and line is self._line:
-                self._over = trio.EndOfChannel()
+                self._end(trio.EndOfChannel())
         except trio.BrokenResourceError as exc:
             if line is self._line:
                 self._break(exc)
@@ -126,6 +132,7 @@ class PhoneSource(Source):
         """Time has passed, and perhaps nothing has come."""
         now = trio.current_time()
         self._post(self.wire.tail(now))
+        self._items += map(_event, self.wire.news(now))
         if not self._items and (silence := self.wire.lull(now)) is not None:
             self._items.append(silence)
 
@@ -139,16 +146,21 @@ class PhoneSource(Source):
         try:
             items = self.wire.receive_untrusted(data, trio.current_time())
         except RemoteProtocolError as exc:
-            self._over = exc
+            self._end(exc)
             self._note("protocol_error")
+            self._post(self.wire.owed())
             await self._websocket.aclose(self.wire.close_code, str(exc)[:REASON])
             return
         self._items += map(_event, items)
         self._post(self.wire.owed())
         if self.wire.phase == "stopped":
-            self._over = trio.EndOfChannel()
+            self._end(trio.EndOfChannel())
 
-    def tell(self, event: Event) -> None:
+    def _end(self, error: Exception) -> None:
+        self._over = error
+        self._ended.set()
+
+    def tell(self, event: Event | Frame) -> None:
         """Let the channel have an event that came on another way, such as an answering machine's."""
         self._items.append(event)
         self._wake()
@@ -157,10 +169,10 @@ class PhoneSource(Source):
 
     def _break(self, error: trio.BrokenResourceError) -> None:
         if self._left:
-            self._over = trio.EndOfChannel()
+            self._end(trio.EndOfChannel())
         elif self._control is None or not self._control.rejoin_within or isinstance(error, RemoteProtocolError):
             self._note("line_broken")
-            self._over = error
+            self._end(error)
         else:
             self._note("line_broken")
             self._lose(self._control.rejoin_within)
@@ -175,7 +187,7 @@ class PhoneSource(Source):
         with trio.CancelScope(deadline=self._rejoin_by) as waiting:
             await self._rejoined.wait()
         if waiting.cancelled_caught and self._lost_at is not None:
-            self._over = trio.BrokenResourceError("the line broke, and the carrier opened no other one")
+            self._end(trio.BrokenResourceError("the line broke, and the carrier opened no other one"))
 
     @property
     def waits_for_another_line(self) -> bool:
@@ -229,6 +241,8 @@ class PhoneSource(Source):
     async def clear(self) -> None:
         await trio.lowlevel.checkpoint()
         self._post(self.wire.clear(trio.current_time()))
+        for item in self.wire.news(trio.current_time()):
+            self.tell(_event(item))
         await self._flush()
 
     async def _flush(self) -> None:
@@ -276,6 +290,11 @@ class PhoneSource(Source):
 
     async def _leave(self) -> None:
         self._left = True
+        goodbye = self.wire.goodbye(self._control.results if self._control is not None else None)
+        if goodbye and self._over is None:
+            self._post(goodbye)
+            with trio.move_on_after(FAREWELL):
+                await self._ended.wait()  # whoever receives answers what there is to answer
         await self._websocket.aclose()
 
 

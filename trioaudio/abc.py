@@ -32,6 +32,7 @@ from ._options import Injected as Injected
 from ._options import Option as Option
 from ._phone_exchange import PhoneExchange as PhoneExchange
 from ._phone_exchange import PhoneStream as PhoneStream
+from ._phone_exchange import see_off as see_off
 from ._phone_source import PhoneControl as PhoneControl
 from ._phone_source import PhoneSource as PhoneSource
 from ._plugin import CONTRACT_VERSION as CONTRACT_VERSION

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import count
 
 from fuzz.targets import Take, Target, Targets, function
-from wire.carriers_say import CARRIERS, Spoken, media
+from wire.carriers_say import CARRIERS, Spoken, genesys_heard, genesys_says, media
 
 from trioaudio.audio import MULAW_8K, Frame
 from trioaudio.wire._asterisk_words import event_untrusted
@@ -16,10 +16,14 @@ from trioaudio.wire.asterisk_channel import AsteriskChannel, ChannelOptions
 from trioaudio.wire.asterisk_websocket import AsteriskMedia
 from trioaudio.wire.audiosocket import AudioSocketReader, FrameReader, written
 from trioaudio.wire.carriers import detect_untrusted
+from trioaudio.wire.genesys import GENESYS
+from trioaudio.wire.genesys_carrier import GenesysCarrier
+from trioaudio.wire.json_carriers import ExotelCarrier, PlivoCarrier, SignalWireCarrier, TelnyxCarrier
 from trioaudio.wire.phone import PhoneDialect, PhoneWire
 from trioaudio.wire.twilio import TWILIO
 from trioaudio.wire.twilio_carrier import TwilioCarrier
 from trioaudio.wire.vonage import VONAGE
+from trioaudio.wire.vonage_carrier import VonageCarrier
 
 SOUND = b64encode(b"\x12" * 160).decode()
 _CARRIER = TwilioCarrier("MZ1", "CA4", "AC7", 0.0, parameters={"trioaudio-token": "abc"})
@@ -38,9 +42,27 @@ TWILIO_HEARS = (
     json.dumps({"event": "clear", "streamSid": "MZ1"}),
 )
 
+GENESYS_SAYS = (
+    CARRIERS["genesys"].start,
+    b"\x12" * 320,
+    CARRIERS["genesys"].key,
+    *(genesys_says(kind, 2) for kind in ("paused", "update", "playback_started", "playback_completed", "error")),
+    genesys_says("ping", 2, rtt="PT0.05S"),
+    genesys_says("discarded", 2, start="PT0S", discarded="PT1.5S"),
+    genesys_says("resumed", 2, start="PT0S", discarded="PT1.5S"),
+    str(CARRIERS["genesys"].stop),
+)
+GENESYS_HEARS = (
+    genesys_heard("opened", 1, media=[{"type": "audio", "format": "PCMU", "channels": ["external"], "rate": 8000}]),
+    *(genesys_heard(kind, 2) for kind in ("pong", "pause", "resume", "closed")),
+    genesys_heard("event", 2, entities=[{"type": "barge_in", "data": {}}]),
+    genesys_heard("disconnect", 2, reason="completed"),
+)
+
 
 def _says(spoken: Spoken) -> tuple[str | bytes, ...]:
-    each = (spoken.start, media(spoken, b"\x12" * 320), spoken.key, spoken.mark % "g0:0", spoken.stop, spoken.cleared)
+    mark = None if spoken.mark is None else spoken.mark % "g0:0"
+    each = (spoken.start, media(spoken, b"\x12" * 320), spoken.key, mark, spoken.stop, spoken.cleared)
     return tuple(message for message in each if message is not None)
 
 
@@ -77,13 +99,16 @@ def _any_call() -> Take:
     return take
 
 
-def _twilio_carrier() -> Take:
-    carrier, times = TwilioCarrier("MZ1", "CA4", "AC7", 0.0), count(1)
+def _carriers() -> Take:
+    """Everybody who plays what he is sent."""
+    all_of_them = (TwilioCarrier, SignalWireCarrier, TelnyxCarrier, PlivoCarrier, ExotelCarrier, VonageCarrier, GenesysCarrier)
+    carriers, times = [carrier("MZ1", "CA4", "AC7", 0.0) for carrier in all_of_them], count(1)
 
     def take(data: str | bytes) -> object:
         now = next(times) * 0.05
-        carrier.receive_untrusted(data, now)
-        return carrier.take(now), carrier.due, carrier.is_sounding(now)
+        for carrier in carriers:
+            carrier.receive_untrusted(data, now)
+        return [(carrier.take(now), carrier.due, carrier.is_sounding(now)) for carrier in carriers]
 
     return take
 
@@ -158,7 +183,10 @@ TARGETS: Targets = {
     "wire.vonage:VonageDialect.read_untrusted": Target(_says(CARRIERS["vonage"]), lambda: VONAGE.read_untrusted, either=True),
     "wire.phone:PhoneWire.receive_untrusted": Target(TWILIO_SAYS, partial(_call, TWILIO, TWILIO_SAYS[1]), either=True),
     "wire.carriers:detect_untrusted": Target(EVERYBODY, _any_call, either=True),
-    "wire.twilio_carrier:TwilioCarrier.receive_untrusted": Target(TWILIO_HEARS, _twilio_carrier, (), either=True, remembers=True),
+    "wire.phone_carrier:PhoneCarrier.receive_untrusted": Target(
+        (*TWILIO_HEARS, *GENESYS_HEARS), _carriers, (), either=True, remembers=True
+    ),
+    "wire.genesys:GenesysDialect.read_untrusted": Target(GENESYS_SAYS, lambda: GENESYS.begun().read_untrusted, either=True),
     "wire._asterisk_words:event_untrusted": function([each for each in ASTERISK_SAYS if isinstance(each, str)], event_untrusted),
     "wire.asterisk_websocket:AsteriskMedia.receive_untrusted": Target(ASTERISK_SAYS, _asterisk, either=True),
     "wire.asterisk_channel:AsteriskChannel.receive_untrusted": Target(

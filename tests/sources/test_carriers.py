@@ -1,47 +1,36 @@
-"""Calls of Twilio's sister carriers: their sources keep the contract, and who does not know the key is no caller."""
+"""Calls of Twilio's sister carriers and of Genesys: their sources keep the contract, and who does not know the key is no caller."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from functools import partial
 
 import pytest
 import trio
-from testing.carrier_pairs import OPENERS, SpokenCarrier, spoken_source
-from wire.carriers_say import CARRIERS, Spoken
+from testing.carrier_pairs import FAKES, OPENERS, address, carrier_listener, fake, fake_source
+from wire.carriers_say import CARRIERS
 
-from trioaudio import Call, Dtmf, Secret, open_server
+from trioaudio import Call, Dtmf, Secret, TurnInterrupted, open_server
 from trioaudio.audio import Frame
 from trioaudio.sources import carriers
-from trioaudio.testing import CarrierLine, MemoryFrontDoor, check_source, open_memory_door
+from trioaudio.testing import CarrierFault, check_listener, check_source, open_memory_door
 
 pytestmark = pytest.mark.usefixtures("virtual_clock")
-every_carrier = pytest.mark.parametrize("name", CARRIERS)
-BASE = "wss://voice.example.com"
+every_carrier = pytest.mark.parametrize("name", FAKES)
 
 
 @every_carrier
 def test_the_source_keeps_its_contract(name: str) -> None:
-    assert not check_source(partial(spoken_source, CARRIERS[name])).not_checked
+    assert not check_source(partial(fake_source, name)).not_checked
 
 
-@asynccontextmanager
-async def called(door: MemoryFrontDoor, name: str, key: str = "k3y") -> AsyncGenerator[CarrierLine, None]:
-    """The carrier opens a websocket and starts a stream."""
-    spoken: Spoken = CARRIERS[name]
-    websocket = await door.open_websocket(f"{BASE}/{name}/{key}")
-    line = CarrierLine(websocket, SpokenCarrier(spoken, trio.current_time()))
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(line.run)
-        yield line
-        nursery.cancel_scope.cancel()
+@every_carrier
+def test_the_listener_keeps_its_contract(name: str) -> None:
+    assert not check_listener(partial(carrier_listener, name)).not_checked
 
 
 @every_carrier
 async def test_a_call_is_answered_heard_and_ended(name: str) -> None:
-    spoken, keys, told = CARRIERS[name], list[str](), list[object]()
-    said = Frame(b"\x12" * 4100 * spoken.format.sample_bytes, spoken.format)  # no whole number of frames
+    keys, told = list[str](), list[object]()
 
     async def handle(call: Call) -> None:
         told.extend([call.parameters.get("session"), call.caller])
@@ -51,43 +40,73 @@ async def test_a_call_is_answered_heard_and_ended(name: str) -> None:
             await trio.sleep(1)
             await channel.hang_up()
 
+    async with open_memory_door() as door, OPENERS[name](door) as listener, open_server(listener, handle):
+        async with fake(name).dial(door, address(name), parameters={"session": "s-17"}) as line:
+            said = Frame(b"\x12" * 4100 * line.format.sample_bytes, line.format)  # no whole number of frames
+            line.press("5")
+            await trio.sleep(5)
+            assert line.over
+            assert not line.carrier.errors
+            assert line.heard().rstrip(line.format.silence(1)) == said.data
+        assert keys == ["5"]
+        assert told == ["s-17", "+15550100" if name in ("telnyx", "exotel", "genesys") else None]
+        assert bool(listener.counters.get("left_to_the_carrier")) == (name not in ("vonage", "genesys"))
+
+
+@every_carrier
+@pytest.mark.parametrize("marks_survive_clear", [True, False], ids=["marks come back", "marks are lost"])
+async def test_what_was_heard_of_an_interrupted_answer_is_what_the_carrier_played(name: str, marks_survive_clear: bool) -> None:
+    cut: list[float] = []
+
+    async def handle(call: Call) -> None:
+        async with call.accept() as channel:
+            channel.on(TurnInterrupted, lambda event: cut.append(event.receipt.heard_ms))
+            with channel.turn("a", format=channel.output_format) as turn:
+                await turn.send(Frame.silence(40_000, channel.output_format))
+                await trio.sleep(1.0)
+                channel.interrupt()
+            await trio.sleep(1.0)
+
+    carrier = fake(name, marks_survive_clear=marks_survive_clear)
     async with (
         open_memory_door() as door,
-        OPENERS[name](door, key=Secret("k3y")) as listener,
+        OPENERS[name](door) as listener,
         open_server(listener, handle),
-        called(door, name) as line,
+        carrier.dial(door, address(name)) as line,
     ):
-        line.press("5")
-        await trio.sleep(5)
-        assert line.over
-        assert line.heard().rstrip(spoken.format.silence(1)) == said.data
-        assert keys == ["5"]
-        assert told[0] == spoken.session
-        assert bool(listener.counters.get("left_to_the_carrier")) == (name != "vonage")
+        await trio.sleep(3)
+        (cleared,) = line.carrier.clears
+        assert cut == [pytest.approx(cleared.played_ms, abs=40)]
 
 
 async def test_who_does_not_know_the_key_is_refused_and_counted() -> None:
     async with open_memory_door() as door, carriers.open_telnyx(door, key=Secret("k3y")) as listener:
         with pytest.raises(trio.BrokenResourceError, match="403"):
-            await door.open_websocket(f"{BASE}/telnyx/guessed")
+            await door.open_websocket(address("telnyx", "guessed"))
         assert listener.counters == {"wrong_key": 1}
-
-
-async def test_a_call_that_is_refused_is_closed_at_once() -> None:
-    async with (
-        open_memory_door() as door,
-        carriers.open_plivo(door, key=Secret("k3y")) as listener,
-        open_server(listener, lambda call: call.reject("busy")),
-        called(door, "plivo") as line,
-    ):
-        await trio.sleep(1)
-        assert line.over
 
 
 async def test_another_carrier_s_words_are_not_taken_for_a_call() -> None:
     async with open_memory_door() as door, carriers.open_telnyx(door, key=Secret("k3y")) as listener:
-        websocket = await door.open_websocket(f"{BASE}/telnyx/k3y")
+        websocket = await door.open_websocket(address("telnyx"))
         await websocket.send(CARRIERS["plivo"].start)
         await trio.sleep(6)
         assert listener.counters == {"no_start": 1}
         assert websocket.close_code == 1008
+
+
+@pytest.mark.parametrize("do", ["garbage", "binary", "start_again", "stop_again", "swap", "skip", "stall", "fail", "hang_up"])
+async def test_what_goes_wrong_on_a_line_ends_that_call_alone(do: str) -> None:
+    ended = list[str]()
+
+    async def handle(call: Call) -> None:
+        async with call.accept() as channel:
+            ended.append((await channel.wait_closed()).kind)
+
+    async with open_memory_door() as door, OPENERS["telnyx"](door) as listener, open_server(listener, handle) as server:
+        faulty = fake("telnyx", faults=[CarrierFault(1.0, do)])  # type: ignore[arg-type]  # pytest's parameters have no types
+        async with faulty.dial(door, address("telnyx")), fake("telnyx").dial(door, address("telnyx")) as other:
+            await trio.sleep(3)
+            assert not other.over
+            assert server.statistics().active >= 1
+    assert len(ended) == 2

@@ -1,109 +1,124 @@
-"""A carrier that plays as Twilio does and speaks as one of its sisters does."""
+"""The sources and listeners of Twilio's sister carriers and of Genesys, with the fakes that call them."""
 
 from __future__ import annotations
 
-import json
-import re
-from base64 import b64decode, b64encode
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import trio
 from testing.phone_pairs import LineVerbs
-from wire.carriers_say import Spoken, media
 
-from trioaudio.abc import PhoneSource, Source
-from trioaudio.sources import carriers
-from trioaudio.testing import CarrierLine, memory_websockets
-from trioaudio.wire.phone import PhoneWire
-from trioaudio.wire.twilio_carrier import TwilioCarrier
+from trioaudio import Secret
+from trioaudio.abc import Listener, PhoneSource, Source, WebSocket
+from trioaudio.sources import carriers, genesys
+from trioaudio.testing import (
+    CarrierLine,
+    CarrierWeb,
+    FakeCarrier,
+    FakeExotel,
+    FakeGenesys,
+    FakePlivo,
+    FakeSignalWire,
+    FakeTelnyx,
+    FakeVonage,
+    MemoryFrontDoor,
+    memory_websockets,
+    open_memory_door,
+)
+from trioaudio.wire.exotel import EXOTEL
+from trioaudio.wire.genesys import GENESYS
+from trioaudio.wire.phone import PhoneDialect, PhoneWire
+from trioaudio.wire.plivo import PLIVO
+from trioaudio.wire.signalwire import SIGNALWIRE
+from trioaudio.wire.telnyx import TELNYX
+from trioaudio.wire.vonage import VONAGE
 
-OPENERS = {
-    "signalwire": carriers.open_signalwire,
-    "telnyx": carriers.open_telnyx,
-    "plivo": carriers.open_plivo,
-    "exotel": carriers.open_exotel,
-    "vonage": carriers.open_vonage,
+FAKES: dict[str, tuple[type[FakeCarrier], PhoneDialect]] = {
+    "signalwire": (FakeSignalWire, SIGNALWIRE),
+    "telnyx": (FakeTelnyx, TELNYX),
+    "plivo": (FakePlivo, PLIVO),
+    "exotel": (FakeExotel, EXOTEL),
+    "vonage": (FakeVonage, VONAGE),
+    "genesys": (FakeGenesys, GENESYS),
+}
+KEY = Secret("k3y")
+SECRET = "TXlTdXBlclNlY3JldEtleVRlbGxOby0xITJAMyM0JDU="
+
+Opener = Callable[[MemoryFrontDoor], AbstractAsyncContextManager[Listener]]
+OPENERS: dict[str, Opener] = {
+    "signalwire": lambda door: carriers.open_signalwire(door, key=KEY),
+    "telnyx": lambda door: carriers.open_telnyx(door, key=KEY),
+    "plivo": lambda door: carriers.open_plivo(door, key=KEY),
+    "exotel": lambda door: carriers.open_exotel(door, key=KEY),
+    "vonage": lambda door: carriers.open_vonage(door, key=KEY),
+    "genesys": lambda door: genesys.open_genesys(door, key=KEY, client_secret=Secret(SECRET)),
 }
 
 
-class SpokenCarrier(TwilioCarrier):
-    """One stream; what it is told must be exactly what its pages say."""
+def fake(name: str, **options: Any) -> FakeCarrier:
+    """A carrier that knows the key."""
+    knows = {"api_key": KEY.reveal(), "client_secret": SECRET} if name == "genesys" else {}
+    return FAKES[name][0](**knows, **options)
 
-    def __init__(self, spoken: Spoken, now: float) -> None:
-        super().__init__("MZ1", "CA1", "AC1", now, format=spoken.format)
-        self.spoken, self.wrong, self._said, self._chunk = spoken, list[str | bytes](), list[str](), 0
 
-    def greeting(self) -> list[str]:
-        return [self.spoken.start]
+def address(name: str, key: str = "k3y") -> str:
+    """Where its websocket is."""
+    return f"wss://voice.example.com/{name}" + ("" if name == "genesys" else f"/{key}")
 
-    def media(self, audio: bytes, timestamp_ms: int, track: str = "inbound") -> str:
-        said: Any = media(self.spoken, audio)
-        self._chunk += 1
-        if isinstance(said, str):
-            said = re.sub(r'("chunk":"?)\d+', rf"\g<1>{self._chunk}", said)
-            said = re.sub(r'("timestamp":"?)\d+', rf"\g<1>{timestamp_ms}", said)
-        return said  # type: ignore[no-any-return]  # Vonage's is binary
 
-    def dtmf(self, digit: str) -> str:
-        return self.spoken.key.replace('"5"', f'"{digit}"')
+class OneSocket(CarrierWeb):
+    """A web in which there is one websocket."""
 
-    def stop(self) -> str:
-        return self.spoken.stop or '{"event":"websocket:disconnected"}'
+    def __init__(self, websocket: WebSocket) -> None:
+        self._websocket = websocket
 
-    def receive_untrusted(self, data: str | bytes, now: float) -> None:
-        message = data if isinstance(data, bytes) else json.loads(data)
-        if message == self.spoken.forget:
-            self._clear_all(now)
-        elif (audio := self._audio(message)) is not None:
-            self.do({"event": "media", "media": {"payload": audio}}, now)
-        elif (name := re.search(r"g\d+:\d+", str(data))) and message == json.loads(json.dumps(self.spoken.ask).replace("g0:0", name[0])):
-            self.do({"event": "mark", "mark": {"name": name[0]}}, now)
-        else:
-            self.wrong.append(data)
+    async def post(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> tuple[int, str]:
+        raise NotImplementedError
 
-    def _audio(self, message: Any) -> str | None:
-        """The audio of a message that is exactly of the carrier's shape."""
-        if isinstance(self.spoken.play, bytes):
-            return None if not isinstance(message, bytes) or len(message) != len(self.spoken.play) else b64encode(message).decode()
-        text = str(message.get("media", {}).get("payload", ""))
-        shape = {**self.spoken.play, "media": {**self.spoken.play["media"], "payload": text}}
-        whole = not self.spoken.dialect.packet or not len(b64decode(text)) % (160 * self.format.sample_bytes)
-        return text if text and message == shape and whole else None
-
-    def do(self, message: dict[str, Any], now: float) -> None:
-        """As Twilio would."""
-        super().receive_untrusted(json.dumps({**message, "streamSid": "MZ1"}), now)
-
-    def _clear_all(self, now: float) -> None:
-        self._said += self.take(now)
-        self.do({"event": "clear"}, now)
-        if self.spoken.cleared is not None:
-            self.take(now)  # marks that are out do not come back
-            self._said.append(self.spoken.cleared)
-
-    @property
-    def due(self) -> float:
-        return -float("inf") if self._said else super().due
-
-    def take(self, now: float) -> list[str]:
-        said, self._said = self._said, []
-        return [*said, *(self.spoken.mark % json.loads(each)["mark"]["name"] for each in super().take(now))]
+    @asynccontextmanager
+    async def open_websocket(self, url: str, headers: Mapping[str, str]) -> AsyncGenerator[WebSocket, None]:
+        yield self._websocket
 
 
 @asynccontextmanager
-async def spoken_source(spoken: Spoken) -> AsyncGenerator[tuple[Source, object], None]:
-    """A source that a stream of this carrier's has been started for."""
+async def fake_source(name: str, **options: Any) -> AsyncGenerator[tuple[Source, object], None]:
+    """A source that a stream of this carrier's has been started for; its carrier has nothing to complain of."""
     ours, theirs = memory_websockets()
-    carrier = SpokenCarrier(spoken, trio.current_time())
-    line = CarrierLine(theirs, carrier)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(line.run)
-        wire = PhoneWire(spoken.dialect)
+    async with fake(name, **options).dial(OneSocket(theirs), "wss://voice.example.com/") as line:
+        wire = PhoneWire(FAKES[name][1])
         while wire.phase == "connecting":
             wire.receive_untrusted(await ours.receive(), trio.current_time())
         yield PhoneSource(ours, wire), LineVerbs(line)
-        assert not carrier.wrong
-        assert not carrier.errors
-        nursery.cancel_scope.cancel()
+        await ours.aclose()
+        assert not line.carrier.errors
+
+
+class CarrierCallers:
+    """Somebody who can call the listener under test, with the verbs of the kit."""
+
+    def __init__(self, name: str, door: MemoryFrontDoor, stack: AsyncExitStack) -> None:
+        self._name, self._door, self._stack = name, door, stack
+        self._line: CarrierLine | None = None
+
+    async def dial(self) -> None:
+        self._line = await self._stack.enter_async_context(fake(self._name).dial(self._door, address(self._name)))
+
+    async def outcome(self) -> str:
+        assert self._line is not None
+        await trio.sleep(0.01)
+        ended = getattr(self._line.carrier, "disconnected", None) or {"outputVariables": {}}
+        if "transfer" in ended["outputVariables"]:
+            return "redirected"
+        return "rejected" if self._line.over and not self._line.ended_here else "ringing"
+
+    def hang_up(self) -> None:
+        assert self._line is not None
+        self._line.hang_up()
+
+
+@asynccontextmanager
+async def carrier_listener(name: str) -> AsyncGenerator[tuple[Listener, object], None]:
+    """A listener of this carrier's, and somebody who calls it."""
+    async with open_memory_door() as door, OPENERS[name](door) as listener, AsyncExitStack() as stack:
+        yield listener, CarrierCallers(name, door, stack)

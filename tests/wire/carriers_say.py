@@ -2,17 +2,20 @@
 
 Messages are written from the pages that each module of `trioaudio.wire` names, read 2026-11: signalwire/docs stream.mdx;
 developers.telnyx.com, media streaming; plivo.com/docs/voice-agents/audio-streaming; developer.exotel.com, AgentStream;
-developer.vonage.com, voice websockets. Ids and numbers are made up.
+developer.vonage.com, voice websockets; purecloudlabs/audiohook-reference-implementation (2871b01c) and
+GenesysCloudBlueprints/audioconnector-server-reference-implementation (3d7236e8). Ids and numbers are made up.
 """
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
 from dataclasses import dataclass
 from typing import Any
 
 from trioaudio.audio import MULAW_8K, PCM16_8K, AudioFormat
 from trioaudio.wire.exotel import EXOTEL
+from trioaudio.wire.genesys import GENESYS
 from trioaudio.wire.phone import PhoneDialect
 from trioaudio.wire.plivo import PLIVO
 from trioaudio.wire.signalwire import SIGNALWIRE
@@ -28,16 +31,41 @@ class Spoken:
     start: str
     media: str | bytes
     key: str
-    mark: str
+    mark: str | None
     stop: str | None
     format: AudioFormat
     play: dict[str, Any] | bytes
-    ask: dict[str, Any]
+    ask: dict[str, Any] | None
     forget: dict[str, Any]
     session: str | None = None
     cleared: str | None = None
 
 
+SESSION = "30b0e395-84d3-4570-ac13-9a62d8f514c0"
+
+
+def genesys_says(kind: str, seq: int, serverseq: int = 0, **parameters: object) -> str:
+    """A message of Genesys, the client."""
+    head = {"version": "2", "id": SESSION, "type": kind, "seq": seq, "serverseq": serverseq, "position": "PT12.34S"}
+    return json.dumps({**head, "parameters": parameters})
+
+
+def genesys_heard(kind: str, seq: int, clientseq: int = 1, **parameters: object) -> str:
+    """A message that Genesys gets from the server."""
+    return json.dumps({"version": "2", "id": SESSION, "type": kind, "seq": seq, "clientseq": clientseq, "parameters": parameters})
+
+
+GENESYS_OPEN = {
+    "organizationId": "d7934305-0972-4844-938e-9060eef73d05",
+    "conversationId": "090eaa2f-72fa-480a-83e0-8667ff89c0ec",
+    "participant": {"id": "883efee8-3d6c-4537-b500-6d7ca4b92fa0", "ani": "tel:+15550100", "aniName": "A", "dnis": "tel:+15550199"},
+    "media": [
+        {"type": "audio", "format": "PCMU", "channels": ["external", "internal"], "rate": 8000},
+        {"type": "audio", "format": "PCMU", "channels": ["external"], "rate": 8000},
+    ],
+    "language": "en-US",
+    "inputVariables": {"session": "s-17"},
+}
 ULAW = b"\x12" * 160
 PCM = b"\x01\x02" * 160
 ULAW_TEXT, PCM_TEXT = b64encode(ULAW).decode(), b64encode(PCM).decode()
@@ -116,9 +144,28 @@ CARRIERS = {
         "s-17",
         '{"event":"websocket:cleared"}',
     ),
+    "genesys": Spoken(
+        GENESYS,
+        genesys_says("open", 1, **GENESYS_OPEN),
+        b"",
+        genesys_says("dtmf", 2, digit="5"),
+        None,
+        genesys_says("close", 3, reason="end"),
+        MULAW_8K,
+        ULAW * 10,
+        None,
+        json.loads(genesys_heard("event", 2, entities=[{"type": "barge_in", "data": {}}])),
+        "s-17",
+    ),
 }
 
 
 def media(spoken: Spoken, audio: bytes) -> str | bytes:
     """A piece of audio as the carrier sends it."""
     return audio if isinstance(spoken.media, bytes) else spoken.media % b64encode(audio).decode()
+
+
+def returned(spoken: Spoken, name: str) -> str:
+    """A mark that comes back, where the carrier has any."""
+    assert spoken.mark is not None
+    return spoken.mark % name

@@ -22,7 +22,15 @@ from ._carriers.asterisk_media import FakeMedia as FakeMedia
 from ._carriers.audiosocket import FakeAudioSocket as FakeAudioSocket
 from ._carriers.browser import FakeBrowser as FakeBrowser
 from ._carriers.browser import FakeBrowserCall as FakeBrowserCall
+from ._carriers.line import CarrierFault as CarrierFault
 from ._carriers.line import CarrierLine as CarrierLine
+from ._carriers.sisters import FakeCarrier as FakeCarrier
+from ._carriers.sisters import FakeExotel as FakeExotel
+from ._carriers.sisters import FakeGenesys as FakeGenesys
+from ._carriers.sisters import FakePlivo as FakePlivo
+from ._carriers.sisters import FakeSignalWire as FakeSignalWire
+from ._carriers.sisters import FakeTelnyx as FakeTelnyx
+from ._carriers.sisters import FakeVonage as FakeVonage
 from ._carriers.twilio import FakeOutcome as FakeOutcome
 from ._carriers.twilio import FakePickUp as FakePickUp
 from ._carriers.twilio import FakeTrack as FakeTrack

@@ -17,6 +17,7 @@ from .. import Session
 from ._call import open_call
 from ._carriers.asterisk import FakeAsterisk
 from ._carriers.browser import FakeBrowser
+from ._carriers.sisters import FakeExotel, FakeGenesys, FakePlivo, FakeSignalWire, FakeTelnyx, FakeVonage
 from ._carriers.twilio import FakeTwilio
 from ._clocks import LATE, run_virtual
 from ._emulators.elevenlabs import ElevenLabsEmulator
@@ -93,3 +94,39 @@ def fake_twilio(virtual_clock: None) -> FakeTwilio:
 def gemini_emulator() -> GeminiEmulator:
     """A `GeminiEmulator` that says again what it hears: ``call(model=gemini_emulator.model)``, or ``gemini_emulator.listen()``."""
     return GeminiEmulator()
+
+
+@pytest.fixture
+def fake_signalwire(virtual_clock: None) -> FakeSignalWire:
+    """A `FakeSignalWire`, on the virtual clock: ``async with fake_signalwire.dial(door, url) as line`` starts a stream."""
+    return FakeSignalWire()
+
+
+@pytest.fixture
+def fake_telnyx(virtual_clock: None) -> FakeTelnyx:
+    """A `FakeTelnyx`, on the virtual clock: ``async with fake_telnyx.dial(door, url) as line`` starts a stream."""
+    return FakeTelnyx()
+
+
+@pytest.fixture
+def fake_plivo(virtual_clock: None) -> FakePlivo:
+    """A `FakePlivo`, on the virtual clock: ``async with fake_plivo.dial(door, url) as line`` starts a stream."""
+    return FakePlivo()
+
+
+@pytest.fixture
+def fake_exotel(virtual_clock: None) -> FakeExotel:
+    """A `FakeExotel`, on the virtual clock: ``async with fake_exotel.dial(door, url) as line`` starts a stream."""
+    return FakeExotel()
+
+
+@pytest.fixture
+def fake_vonage(virtual_clock: None) -> FakeVonage:
+    """A `FakeVonage`, on the virtual clock: ``async with fake_vonage.dial(door, url) as line`` starts a stream."""
+    return FakeVonage()
+
+
+@pytest.fixture
+def fake_genesys(virtual_clock: None) -> FakeGenesys:
+    """A `FakeGenesys`, on the virtual clock: ``async with fake_genesys.dial(door, url) as line`` starts a stream."""
+    return FakeGenesys()

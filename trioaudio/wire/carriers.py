@@ -6,6 +6,7 @@ from ._json import object_untrusted
 from ._paths import Places, name_at
 from ._phone.messages import PhoneDialect
 from .exotel import EXOTEL
+from .genesys import GENESYS
 from .plivo import PLIVO
 from .signalwire import SIGNALWIRE
 from .telnyx import TELNYX
@@ -39,6 +40,8 @@ def detect_untrusted(data: str | bytes) -> PhoneDialect | None:
     message = object_untrusted(data)
     if message.get("event") == "websocket:connected":
         return VONAGE
+    if message.get("type") == "open" and name_at(message, ("parameters.conversationId",)):
+        return GENESYS
     if message.get("event") != "start":
         return None
     return next((dialect for places, dialect in _RULES if all(name_at(message, (place,)) for place in places)), None)

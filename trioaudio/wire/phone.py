@@ -4,11 +4,12 @@ Carriers differ in words, not in what they say: a `PhoneDialect` has the words, 
 table; whatever else comes is refused (`RemoteProtocolError`), or counted and skipped if it does no harm:
 
     connecting --connected--> connecting --start--> started --stop--> stopped
-                                                    started --media, key, mark--> started
+    connecting --test--> tested --stop--> stopped   started --media, key, mark--> started
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -19,22 +20,29 @@ from ._phone.both import SIDES, BothSides
 from ._phone.ears import PhoneEars
 from ._phone.json import JsonDialect as JsonDialect
 from ._phone.messages import Cleared as Cleared
+from ._phone.messages import Complaint as Complaint
 from ._phone.messages import Connected as Connected
 from ._phone.messages import KeyPressed as KeyPressed
 from ._phone.messages import Malformed as Malformed
 from ._phone.messages import MarkReturned as MarkReturned
 from ._phone.messages import Media as Media
+from ._phone.messages import PhoneConversation as PhoneConversation
 from ._phone.messages import PhoneDialect as PhoneDialect
 from ._phone.messages import PhoneMessage as PhoneMessage
+from ._phone.messages import PlaybackBegan as PlaybackBegan
+from ._phone.messages import PlaybackEnded as PlaybackEnded
+from ._phone.messages import RoundTrip as RoundTrip
 from ._phone.messages import Started as Started
 from ._phone.messages import Stopped as Stopped
+from ._phone.messages import Tested as Tested
 from ._phone.messages import Unknown as Unknown
 from ._phone.messages import Wire as Wire
 from ._phone.mouth import PhoneMouth
 from ._phone.mouth import PhonePlayed as PhonePlayed
 from ._phone.order import MediaOrder
+from ._phone.reckoned_mouth import ReckonedMouth
 
-Phase: TypeAlias = Literal["connecting", "started", "stopped"]
+Phase: TypeAlias = Literal["connecting", "tested", "started", "stopped"]
 PhoneItem: TypeAlias = Frame | Dtmf | PhonePlayed
 """What comes of a message: audio, a key, a position."""
 
@@ -64,6 +72,8 @@ class PhoneCounts:
     """Frames that were not sent, since a stream that goes one way takes none."""
     late: int
     """Pieces of audio that came twice, or too late to be put in order."""
+    complaints: int = 0
+    """What the carrier did not like of what it was sent."""
 
 
 class PhoneWire:
@@ -79,6 +89,11 @@ class PhoneWire:
     """
 
     def __init__(self, dialect: PhoneDialect, *, one_way: bool = False, track: str = "inbound") -> None:
+        self._conversation: PhoneConversation | None = None
+        if isinstance(dialect, PhoneConversation):
+            dialect = dialect.begun()
+            assert isinstance(dialect, PhoneConversation)
+            self._conversation = dialect
         self.dialect: PhoneDialect = dialect
         self.one_way: bool = one_way
         self.phase: Phase = "connecting"
@@ -93,7 +108,7 @@ class PhoneWire:
         self._mouth: PhoneMouth | None = None
         self._order: MediaOrder | None = MediaOrder(dialect.window) if dialect.window else None
         self._owed: list[Wire] = []
-        self._unknown = self._malformed = self._repeated = self._other_tracks = self._unsent = 0
+        self._unknown = self._malformed = self._repeated = self._other_tracks = self._unsent = self._complaints = 0
 
     @property
     def format(self) -> AudioFormat:
@@ -127,6 +142,7 @@ class PhoneWire:
             filled=0 if self._ears is None else self._ears.filled,
             unsent=self._unsent,
             late=0 if self._order is None else self._order.late,
+            complaints=self._complaints,
         )
 
     @property
@@ -145,14 +161,21 @@ class PhoneWire:
         """What a message means, in order; `owed` has what it makes us say.
 
         Raises:
-            RemoteProtocolError: this is not the protocol; `close_code` says in which way.
+            RemoteProtocolError: this is not the protocol; `close_code` says in which way, `owed` has what to say before.
         """
         try:
-            message = self.dialect.read_untrusted(data)
+            return self.take(self._read(data), now)
+        except RemoteProtocolError as exc:
+            if self._conversation is not None:
+                self._owed += [*self._conversation.replies(), *self._conversation.refusal(str(exc))]
+            raise
+
+    def _read(self, data: str | bytes) -> PhoneMessage:
+        try:
+            return self.dialect.read_untrusted(data)
         except RemoteProtocolError:
             self.close_code = UNSUPPORTED if isinstance(data, bytes) else INVALID
             raise
-        return self.take(message, now)
 
     def take(self, message: PhoneMessage, now: float) -> list[PhoneItem]:
         """The same for a message that has been read."""
@@ -170,7 +193,8 @@ class PhoneWire:
             case Started():
                 self._started(message, now)
             case Stopped():
-                self._check_stream(message.stream)
+                if self.phase != "tested":
+                    self._check_stream(message.stream)
                 self._repeated += self.phase == "stopped"
                 rest = self._rest(now)
                 self.phase = "stopped"
@@ -180,16 +204,48 @@ class PhoneWire:
                 if message.digit in KEYS:
                     return [Dtmf(message.digit)]
                 self._malformed += 1
+            case PlaybackBegan() | PlaybackEnded() | RoundTrip():
+                return self._told(message, now)
+            case Tested():
+                self.phase = "tested"
+            case Complaint():
+                self._complaints += 1
             case Malformed():
                 self._malformed += 1
             case Unknown():
                 self._unknown += 1
         return []
 
+    def _told(self, message: PlaybackBegan | PlaybackEnded | RoundTrip, now: float) -> list[PhoneItem]:
+        """What a carrier without marks says of itself."""
+        match message:
+            case _ if self._mouth is None:
+                pass
+            case PlaybackBegan():
+                self._mouth.began(now)
+            case PlaybackEnded():
+                return [*self._mouth.ended(now)]
+            case RoundTrip(seconds):
+                self._mouth.round_trip = seconds
+        return []
+
+    def news(self, now: float) -> list[PhoneItem]:
+        """What is known by now although the carrier has not said it: ask after a `clear`, and when it is `due`."""
+        return [] if self._mouth is None else [*self._mouth.news(now)]
+
     def owed(self) -> list[Wire]:
         """Messages to send because of what was received; asking takes them."""
         owed, self._owed = self._owed, []
+        if self._conversation is not None:
+            owed += self._conversation.replies()
         return owed if self._mouth is None or self.one_way else [*owed, *self._mouth.owed()]
+
+    def goodbye(self, results: Mapping[str, str] | None = None) -> list[Wire]:
+        """What the carrier is told at the end of a call, with what came of it; nothing where closing the websocket says it all.
+
+        If there is something, the carrier ends the stream: wait for ``phase`` to become ``stopped``.
+        """
+        return [] if self._conversation is None or self.phase == "stopped" else self._conversation.goodbye(results or {})
 
     def _started(self, message: Started, now: float) -> None:
         if self.phase != "connecting":
@@ -203,7 +259,8 @@ class PhoneWire:
         self.phase, self.start = "started", message
         ears = PhoneEars if len(self._tracks) == 1 else BothSides
         self._ears = ears(format, big_endian=self.dialect.big_endian)
-        self._mouth = PhoneMouth(self.dialect, message.stream, format, now)
+        mouth = PhoneMouth if self._conversation is None else ReckonedMouth
+        self._mouth = mouth(self.dialect, message.stream, format, now)
         if not self.one_way:
             self._owed += self._mouth.probe(now)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -77,6 +78,33 @@ class Stopped:
 
 
 @dataclass(frozen=True, slots=True)
+class Tested:
+    """Somebody tries whether the websocket can be opened; no call comes of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackBegan:
+    """What was sent to a carrier that had nothing to play has begun to sound."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackEnded:
+    """The carrier has nothing left to play."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoundTrip:
+    """What the carrier has measured of the way to us and back, in seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """The carrier did not like something, and goes on."""
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """A message of a kind that is not known here; carriers are ahead of their documents."""
 
@@ -86,7 +114,22 @@ class Malformed:
     """A message of a known kind without what it must have."""
 
 
-PhoneMessage: TypeAlias = Connected | Started | Media | KeyPressed | MarkReturned | Cleared | Stopped | Unknown | Malformed
+PhoneMessage: TypeAlias = (
+    Connected
+    | Started
+    | Media
+    | KeyPressed
+    | MarkReturned
+    | Cleared
+    | Stopped
+    | Tested
+    | PlaybackBegan
+    | PlaybackEnded
+    | RoundTrip
+    | Complaint
+    | Unknown
+    | Malformed
+)
 
 
 class PhoneDialect(Protocol):
@@ -122,3 +165,27 @@ class PhoneDialect(Protocol):
 
     def format_of(self, started: Started) -> AudioFormat:
         """What the audio is encoded in, both ways; raises `RemoteProtocolError` if that is not known."""
+
+
+class PhoneConversation(ABC):
+    """The words of a carrier with whom every stream is a conversation: messages are numbered, and some must be answered.
+
+    Derive a dialect from it as well, and each `PhoneWire` begins one of its own. Such a carrier has no marks: what it has played is
+    reckoned by the clock, and by `PlaybackBegan`, `PlaybackEnded` and `RoundTrip` where it says so.
+    """
+
+    @abstractmethod
+    def begun(self) -> PhoneDialect:
+        """The same words for a stream that has not said anything yet."""
+
+    @abstractmethod
+    def replies(self) -> list[Wire]:
+        """Messages to send because of what was read; asking takes them."""
+
+    @abstractmethod
+    def refusal(self, reason: str) -> list[Wire]:
+        """What to say to a far end that is not understood, before the websocket is closed."""
+
+    @abstractmethod
+    def goodbye(self, results: Mapping[str, str]) -> list[Wire]:
+        """What to say at the end of a call, with what came of it; the far end ends the stream then."""

@@ -111,12 +111,17 @@ class PhoneMouth:
 
     def _say(self, frame: Frame, samples: int, now: float) -> list[Wire]:
         """Send a frame, so many samples of which are no filling."""
-        self._playhead.hand_over(samples, now + self.round_trip)
+        self._handed_over(samples, now)
         if self._stream is None:
             return []
         audio = self._dialect.audio(self._stream, frame)
-        due = not self._marks or self.sent - self._marked >= MARK_EVERY * self._rate
-        return [audio, self._mark(self._stream)] if due else [audio]
+        return [audio, self._mark(self._stream)] if self._mark_due() else [audio]
+
+    def _handed_over(self, samples: int, now: float) -> None:
+        self._playhead.hand_over(samples, now + self.round_trip)
+
+    def _mark_due(self) -> bool:
+        return not self._marks or self.sent - self._marked >= MARK_EVERY * self._rate
 
     def clear(self, now: float) -> list[Wire]:
         """Let the carrier forget what it has not played. The figure of what it had played comes with the answer."""
@@ -137,6 +142,17 @@ class PhoneMouth:
         self._marked = self.sent
         self._marks.append((self._number, self.sent))
         return self._dialect.mark(stream, f"g{self.generation}:{self._number}")
+
+    def news(self, now: float) -> list[PhonePlayed]:
+        """What is known by now without the carrier's word: nothing, since this one speaks of itself."""
+        return []
+
+    def began(self, now: float) -> None:
+        """The carrier says that something sounds; its marks say more."""
+
+    def ended(self, now: float) -> list[PhonePlayed]:
+        """The carrier says that it has nothing left to play; its marks say more."""
+        return []
 
     def returned(self, name: str, now: float) -> list[PhonePlayed]:
         """A mark has come back: what it says was played. `owed` may have another one."""
