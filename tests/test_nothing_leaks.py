@@ -47,7 +47,7 @@ from trioaudio._plugins import choose_model, choose_source, list_plugins
 from trioaudio.abc import Listener, WebSocket
 from trioaudio.audio import PCM16_24K, AudioFormat, Frame
 from trioaudio.models.openai import open_openai
-from trioaudio.sources import browser, carriers, genesys, twilio
+from trioaudio.sources import anycarrier, browser, carriers, genesys, twilio
 from trioaudio.sources.asterisk import AsteriskListener
 from trioaudio.sources.audiosocket import AudioSocketListener
 from trioaudio.sources.memory import memory_exchange, memory_pair
@@ -453,7 +453,7 @@ async def carrier_listeners(leavings: Leavings) -> None:
         async with call.accept() as channel, watched(leavings, channel, call):
             await talk(leavings, channel, "parrot")
 
-    for name, (fake, _) in FAKES.items():
+    for name, (fake, _) in [*FAKES.items(), ("anycarrier", FAKES["telnyx"])]:
         key = {"api_key": PLAIN, "client_secret": b64encode(SECRET.encode()).decode()} if name == "genesys" else {}
         carrier = fake(**key)
         async with (
@@ -477,7 +477,7 @@ def carrier_opener(name: str, carrier: FakeCarrier) -> Callable[[MemoryFrontDoor
     """The listener that this carrier may call."""
     if isinstance(carrier, FakeGenesys):
         return lambda door: genesys.open_genesys(door, key=carrier.api_key, client_secret=carrier.client_secret)
-    return lambda door: getattr(carriers, f"open_{name}")(door, key=Secret(SECRET))
+    return lambda door: getattr(anycarrier if name == "anycarrier" else carriers, f"open_{name}")(door, key=Secret(SECRET))
 
 
 async def memory_to_openai_live(leavings: Leavings) -> None:
@@ -564,7 +564,7 @@ SCENARIOS: dict[str, Scenario] = {
     "source memory, model elevenlabs, model gemini, model xai": memory_to_others,
     "listener twilio": twilio_listener,
     "listener browser": browser_listener,
-    "listener signalwire, listener telnyx, listener plivo, listener exotel, listener vonage, listener genesys": carrier_listeners,
+    ", ".join(f"listener {name}" for name in (*FAKES, "anycarrier")): carrier_listeners,
     "source wavfile, model parrot": wavfile_to_parrot,
     "listener memory": memory_listener,
     "a listener fails": a_listener_fails,

@@ -19,12 +19,9 @@ import trio
 
 from ._errors import RemoteProtocolError
 from ._socket import WebSocket
-from .wire.phone import INVALID, POLICY, VIOLATION, PhoneDialect, PhoneWire, Started
+from .wire.phone import INVALID, POLICY, VIOLATION, Detect, PhoneDialect, PhoneWire, Started
 
 log = logging.getLogger("trioaudio.phone")
-
-Detect: TypeAlias = Callable[[str | bytes], PhoneDialect | None]
-"""Whose words a stream begins with: None where a message does not tell."""
 
 MOST_UNTOLD = 3
 """Messages that may come before it is told whose they are."""
@@ -127,7 +124,7 @@ class PhoneExchange:
         token_parameter: the custom parameter that has the token.
         unannounced: what to do with a stream without a token; without this it is refused.
         one_way: the carrier takes nothing on these streams.
-        track: the one of them that is listened to.
+        track: the one of theirs that is listened to, or ``both``.
     """
 
     def __init__(

@@ -12,7 +12,7 @@ from wire.carriers_say import CARRIERS
 from trioaudio import Call, Dtmf, Secret, TurnInterrupted, open_server
 from trioaudio.audio import Frame
 from trioaudio.sources import carriers
-from trioaudio.testing import CarrierFault, check_listener, check_source, open_memory_door
+from trioaudio.testing import CarrierFault, Network, check_listener, check_source, open_memory_door
 
 pytestmark = pytest.mark.usefixtures("virtual_clock")
 every_carrier = pytest.mark.parametrize("name", FAKES)
@@ -72,7 +72,7 @@ async def test_what_was_heard_of_an_interrupted_answer_is_what_the_carrier_playe
         open_memory_door() as door,
         OPENERS[name](door) as listener,
         open_server(listener, handle),
-        carrier.dial(door, address(name)) as line,
+        carrier.dial(door, address(name), network=Network(delay=0.08, jitter=0.02, seed=7)) as line,
     ):
         await trio.sleep(3)
         (cleared,) = line.carrier.clears

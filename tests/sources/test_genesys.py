@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,7 +14,7 @@ from testing.carrier_pairs import SECRET
 from trioaudio import Call, Secret, open_server
 from trioaudio.audio import MULAW_8K, Frame
 from trioaudio.sources.genesys import GenesysListener, open_genesys
-from trioaudio.testing import FakeGenesys, MemoryFrontDoor, open_memory_door
+from trioaudio.testing import FakeGenesys, MemoryFrontDoor, cancel_sweep, open_memory_door
 
 URL = "wss://voice.example.com/genesys"
 CLIENT_SECRET = Secret(SECRET)
@@ -130,3 +131,17 @@ async def test_a_session_that_counts_wrongly_is_told_so_and_closed(genesys: Fake
         await line.wait_over()
         assert line.carrier.disconnected["reason"] == "error"  # type: ignore[attr-defined]  # of Genesys's carrier
         assert listener.counters == {"protocol_error": 1}
+
+
+def test_a_call_can_be_cancelled_anywhere() -> None:
+    async def scenario() -> None:
+        genesys = FakeGenesys(api_key="k3y", client_secret=SECRET)
+        async with served() as (door, _), genesys.dial(door, URL) as line:
+            line.speak(b"\x12" * 480)
+            await trio.sleep(0.1)
+
+    logging.getLogger("trioaudio").setLevel(logging.CRITICAL)
+    try:
+        assert cancel_sweep(scenario, steps_of="everybody", limit=50)
+    finally:
+        logging.getLogger("trioaudio").setLevel(logging.NOTSET)

@@ -11,7 +11,7 @@ from testing.phone_pairs import LineVerbs
 
 from trioaudio import Secret
 from trioaudio.abc import Listener, PhoneSource, Source, WebSocket
-from trioaudio.sources import carriers, genesys
+from trioaudio.sources import anycarrier, carriers, genesys
 from trioaudio.testing import (
     CarrierLine,
     CarrierWeb,
@@ -52,6 +52,7 @@ OPENERS: dict[str, Opener] = {
     "plivo": lambda door: carriers.open_plivo(door, key=KEY),
     "exotel": lambda door: carriers.open_exotel(door, key=KEY),
     "vonage": lambda door: carriers.open_vonage(door, key=KEY),
+    "anycarrier": lambda door: anycarrier.open_anycarrier(door, key=KEY),
     "genesys": lambda door: genesys.open_genesys(door, key=KEY, client_secret=Secret(SECRET)),
 }
 

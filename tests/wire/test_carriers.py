@@ -239,6 +239,23 @@ def test_the_byte_order_of_16_bits_can_be_the_other_way_round() -> None:
     assert read(wire.play(heard, 0.2)[0])["media"]["payload"] == PCM_TEXT
 
 
+def test_what_telnyx_complains_of_is_counted() -> None:
+    wire = started(CARRIERS["telnyx"])
+    error = {"code": 100003, "title": "malformed_frame", "detail": "..."}
+    assert wire.receive_untrusted(json.dumps({"event": "error", "stream_id": "5d1f", "payload": error}), 1.0) == []
+    assert wire.counts.complaints == 1
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 24000])
+def test_vonage_has_messages_of_exactly_20_ms_at_every_rate(rate: int) -> None:
+    wire = PhoneWire(CARRIERS["vonage"].dialect)
+    wire.receive_untrusted(CARRIERS["vonage"].start.replace("8000", str(rate)), 0.0)
+    wire.owed()
+    audio = Frame(b"\x01\x02" * (rate // 10 + 7), wire.format)
+    sent = [*wire.play(audio, 0.0), *wire.tail(0.1)]
+    assert {len(message) for message in sent if isinstance(message, bytes)} == {rate // 25}
+
+
 # ---- who is it
 
 

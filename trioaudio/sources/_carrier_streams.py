@@ -8,10 +8,10 @@ the carrier's call control was opened.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import trio
 
@@ -25,12 +25,13 @@ from ..abc import (
     PhoneExchange,
     PhoneSource,
     PhoneStream,
+    Request,
     Route,
     Source,
     SourceCapability,
     Upgrade,
 )
-from ..wire.phone import PhoneDialect
+from ..wire.phone import Detect, PhoneDialect
 
 log: logging.Logger = logging.getLogger("trioaudio.phone")
 
@@ -124,11 +125,11 @@ class StreamListener(Listener):
 
     Args:
         name: of the carrier.
-        dialect: its words.
+        dialect: its words; or what finds out whose they are, by the first messages of a stream.
         closing_ends: a call is over when its websocket is closed.
     """
 
-    def __init__(self, name: str, dialect: PhoneDialect, *, closing_ends: bool = False) -> None:
+    def __init__(self, name: str, dialect: PhoneDialect | Detect, *, closing_ends: bool = False) -> None:
         self.name: str = name
         self._closing_ends = closing_ends
         self._came, self._calls = trio.open_memory_channel[Invitation](MOST_WAITING)
@@ -142,32 +143,50 @@ class StreamListener(Listener):
     def counters(self) -> Mapping[str, int]:
         return dict(self.exchange.counters)
 
+    def call_of(self, stream: PhoneStream) -> Invitation:
+        """The call of a stream that has started."""
+        return StreamCall(self.exchange, stream, closing_ends=self._closing_ends)
+
     def _take(self, stream: PhoneStream) -> None:
         try:
-            self._came.send_nowait(StreamCall(self.exchange, stream, closing_ends=self._closing_ends))
+            self._came.send_nowait(self.call_of(stream))
         except trio.WouldBlock:
             self.exchange.note("too_many_ringing")
             stream.over.set()
 
 
-async def _media(key: Secret, exchange: PhoneExchange, upgrade: Upgrade) -> None:
-    if key.matches(upgrade.request.values["key"]):
-        await exchange.serve(await upgrade.accept())
-    else:
+Admission: TypeAlias = Callable[[Request], str]
+"""What is wrong with a request beside its key, to be counted; empty if nothing is."""
+
+
+async def _media(key: Secret, exchange: PhoneExchange, admission: Admission | None, upgrade: Upgrade) -> None:
+    if not key.matches(upgrade.request.values["key"]):
         exchange.note("wrong_key")
         await upgrade.reject(403, "the key in this address is not the one")
+    elif admission is not None and (wrong := admission(upgrade.request)):
+        exchange.note(wrong)
+        await upgrade.reject(401, "this is not who it must be")
+    else:
+        await exchange.serve(await upgrade.accept())
 
 
-def key_route(door: FrontDoor, path: str, key: Secret, exchange: PhoneExchange) -> Route:
-    """Let whoever knows the key open a media websocket at ``PUBLIC-URL/PATH/KEY``."""
-    return door.websocket(f"{path.rstrip('/')}/{{key}}", partial(_media, key, exchange), auth="token")
+def key_route(door: FrontDoor, path: str, key: Secret, exchange: PhoneExchange, admission: Admission | None = None) -> Route:
+    """Let whoever knows the key open a media websocket at ``PUBLIC-URL/PATH/KEY``, unless something else is wrong with it."""
+    return door.websocket(f"{path.rstrip('/')}/{{key}}", partial(_media, key, exchange, admission), auth="token")
 
 
 @asynccontextmanager
 async def open_streams(
-    name: str, dialect: PhoneDialect, door: FrontDoor, key: Secret, path: str, *, closing_ends: bool = False
+    name: str,
+    dialect: PhoneDialect,
+    door: FrontDoor,
+    key: Secret,
+    path: str,
+    *,
+    closing_ends: bool = False,
+    admission: Admission | None = None,
 ) -> AsyncGenerator[StreamListener, None]:
     """Take the streams that a carrier opens at ``PUBLIC-URL/PATH/KEY``."""
     listener = StreamListener(name, dialect, closing_ends=closing_ends)
-    with key_route(door, path, key, listener.exchange):
+    with key_route(door, path, key, listener.exchange, admission):
         yield listener

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -9,8 +10,8 @@ from typing import Annotated
 
 from .._errors import OptionError
 from .._secret import Secret
-from ..abc import FrontDoor, Listener, Option, listener_plugin
-from ..wire import plivo_rest, telnyx_rest
+from ..abc import FrontDoor, Listener, Option, Request, listener_plugin
+from ..wire import plivo_rest, telnyx_rest, vonage_signature
 from ..wire.exotel import EXOTEL
 from ..wire.plivo import PLIVO
 from ..wire.signalwire import SIGNALWIRE
@@ -19,6 +20,7 @@ from ..wire.telnyx_rest import Codec
 from ..wire.vonage import VONAGE
 from ._carrier_streams import StreamListener, open_streams
 from ._dialling import DialRules
+from ._exotel_admission import ExotelAdmission, networks
 from ._plivo_listener import open_plivo_calls
 from ._signalwire_listener import open_signalwire_calls
 from ._telnyx_listener import open_telnyx_calls
@@ -192,14 +194,21 @@ async def open_exotel(
     *,
     key: Annotated[Secret, Option(env="EXOTEL_STREAM_KEY")],
     path: str = "/exotel",
+    user: Annotated[str | None, Option(env="EXOTEL_STREAM_USER")] = None,
+    password: Annotated[Secret | None, Option(env="EXOTEL_STREAM_PASSWORD")] = None,
+    allow: str = "",
 ) -> AsyncGenerator[StreamListener, None]:
     """Take the calls of Exotel's that a flow opens with its Voicebot applet, at ``PUBLIC-URL/exotel/KEY``.
 
     Args:
         key: a secret of your own, of letters and digits; who knows the address may call.
         path: what stands before it.
+        user: what must be shown besides (HTTP Basic), if the address in the flow has it: ``wss://USER:PASSWORD@...``.
+        password: of that user.
+        allow: addresses that calls may come from, or networks, parted by commas; behind a proxy, the proxy must be trusted.
     """
-    async with open_streams("exotel", EXOTEL, door, key, path) as listener:
+    admission = ExotelAdmission(user, password, networks(allow))
+    async with open_streams("exotel", EXOTEL, door, key, path, admission=admission) as listener:
         yield listener
 
 
@@ -210,14 +219,24 @@ async def open_vonage(
     *,
     key: Annotated[Secret, Option(env="VONAGE_STREAM_KEY")],
     path: str = "/vonage",
+    signature_secret: Annotated[Secret | None, Option(env="VONAGE_SIGNATURE_SECRET")] = None,
 ) -> AsyncGenerator[StreamListener, None]:
     """Take the calls of Vonage's that an NCCO connects to with an endpoint of the type ``websocket``, at ``PUBLIC-URL/vonage/KEY``.
 
     Args:
         key: a secret of your own, of letters and digits; who knows the address may call.
         path: what stands before it.
+        signature_secret: of the account: every upgrade must be signed with it, for which the endpoint in the NCCO asks with
+            ``"authorization": {"type": "vonage"}``.
     """
-    async with open_streams("vonage", VONAGE, door, key, path, closing_ends=True) as listener:
+
+    def admission(request: Request) -> str:
+        if signature_secret is None:
+            return ""
+        signed = vonage_signature.is_signed(request.headers.get("authorization", ""), signature_secret.reveal(), time.time())
+        return "" if signed else "bad_signature"
+
+    async with open_streams("vonage", VONAGE, door, key, path, closing_ends=True, admission=admission) as listener:
         yield listener
 
 

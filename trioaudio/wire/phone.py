@@ -9,7 +9,7 @@ table; whatever else comes is refused (`RemoteProtocolError`), or counted and sk
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -43,6 +43,8 @@ from ._phone.order import MediaOrder
 from ._phone.reckoned_mouth import ReckonedMouth
 
 Phase: TypeAlias = Literal["connecting", "tested", "started", "stopped"]
+Detect: TypeAlias = Callable[[str | bytes], PhoneDialect | None]
+"""Whose words a stream begins with: None where a message does not tell."""
 PhoneItem: TypeAlias = Frame | Dtmf | PhonePlayed
 """What comes of a message: audio, a key, a position."""
 

@@ -17,7 +17,15 @@ from ._phone.json import JsonDialect
 TELNYX: JsonDialect = JsonDialect(
     name="telnyx",
     kinds=MappingProxyType(
-        {"connected": "connected", "start": "start", "media": "media", "dtmf": "key", "mark": "mark", "stop": "stop"},
+        {
+            "connected": "connected",
+            "start": "start",
+            "media": "media",
+            "dtmf": "key",
+            "mark": "mark",
+            "stop": "stop",
+            "error": "error",
+        },
     ),
     play='{"event":"media","media":{"payload":"{payload}"}}',
     ask='{"event":"mark","mark":{"name":{name}}}',

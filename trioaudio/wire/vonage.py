@@ -1,9 +1,10 @@
 """Vonage's voice websocket, without I/O: binary audio, and a few words. What they mean is in `trioaudio.wire.phone`.
 
 Sources: developer.vonage.com/voice/voice-api/concepts/websockets and Nexmo/nexmo-developer (4da2b396), read 2026-11. Audio is PCM of 16
-bits, low byte first, at 8 or 16 kHz, and goes out in binary messages of exactly 20 ms each. The headers of the NCCO stand at the
-top of the first message, among Vonage's own keys. Nothing names the stream or the call unless a header does. A mark is a
-``notify``, which comes back as ``websocket:notify``; a clear is confirmed by ``websocket:cleared``.
+bits, low byte first, at 8 or 16 kHz, and goes out in binary messages of exactly 20 ms each; 24 kHz is what Vonage's Video API has,
+and is not confirmed for Voice. The headers of the NCCO stand at the top of the first message, among Vonage's own keys. Nothing names
+the stream or the call unless a header does. A mark is a ``notify``, which comes back as ``websocket:notify``; a clear is confirmed by
+``websocket:cleared``.
 """
 
 from __future__ import annotations
@@ -12,13 +13,17 @@ import re
 from dataclasses import dataclass
 
 from .._errors import RemoteProtocolError
-from ..audio import PCM16_8K, PCM16_16K, PTIME, AudioFormat, Frame
+from ..audio import PCM16_8K, PCM16_16K, PCM16_24K, PTIME, AudioFormat, Frame
 from ._json import Message, object_untrusted, written
 from ._paths import name_at, parameters_at
 from ._phone.messages import Cleared, KeyPressed, Malformed, MarkReturned, Media, PhoneMessage, Started, Unknown
 
 MARK = "m"
-FORMATS: dict[tuple[str, int], AudioFormat] = {("audio/l16", 8000): PCM16_8K, ("audio/l16", 16000): PCM16_16K}
+FORMATS: dict[tuple[str, int], AudioFormat] = {
+    ("audio/l16", 8000): PCM16_8K,
+    ("audio/l16", 16000): PCM16_16K,
+    ("audio/l16", 24000): PCM16_24K,
+}
 _CONTENT_TYPE = re.compile(r"([a-z0-9/-]{1,40})\s*;\s*rate=(\d{1,6})", re.ASCII | re.IGNORECASE)
 
 
@@ -65,7 +70,9 @@ class VonageDialect:
         try:
             return FORMATS[started.encoding.lower(), started.rate]
         except KeyError:
-            raise RemoteProtocolError("vonage sends audio that is not understood here; understood is audio/l16 at 8000 and 16000") from None
+            raise RemoteProtocolError(
+                "vonage sends audio that is not understood here; understood is audio/l16 at 8000, 16000 and 24000"
+            ) from None
 
     def audio(self, stream: str, frame: Frame) -> bytes:
         """Play this: a binary message of 20 ms."""

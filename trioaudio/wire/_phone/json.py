@@ -13,9 +13,9 @@ from ...audio import AudioFormat, Frame
 from .._json import object_untrusted
 from .._paths import Places, name_at, names_at, number_at, parameters_at, value_at
 from .byte_order import swapped
-from .messages import Cleared, Connected, KeyPressed, Malformed, MarkReturned, Media, PhoneMessage, Started, Stopped, Unknown
+from .messages import Cleared, Complaint, Connected, KeyPressed, Malformed, MarkReturned, Media, PhoneMessage, Started, Stopped, Unknown
 
-Kind: TypeAlias = Literal["connected", "start", "media", "key", "mark", "cleared", "stop"]
+Kind: TypeAlias = Literal["connected", "start", "media", "key", "mark", "cleared", "stop", "error"]
 NOWHERE: Places = ()
 
 
@@ -97,6 +97,8 @@ class JsonDialect:
             return self._started(message, stream)
         if kind == "stop":
             return Stopped(stream)
+        if kind == "error":
+            return Complaint()
         return Connected() if kind == "connected" else Unknown()
 
     def _started(self, message: dict[str, object], stream: str) -> PhoneMessage:
