@@ -123,6 +123,8 @@ def test_a_number_that_cannot_be_dialled_is_told_by_its_last_digits_and_a_failur
     outcome = trioaudio("dial", "twilio?rest_url=http://127.0.0.1:9", *words)
     assert outcome.code == 1
     assert "+****12 was not called" in outcome.err
+    assert "set TELNYX_API_KEY" in trioaudio("dial", "telnyx", *words).complaint
+    assert "SIGNALWIRE_PROJECT_ID" in trioaudio("dial", "signalwire?signing_key=PSK", *words).complaint
 
 
 def test_a_call_that_nobody_takes_is_a_failure(trioaudio: Command, folder: Path) -> None:

@@ -10,6 +10,7 @@ import trio
 from trioaudio.abc import Listener, PhoneSource, Source
 from trioaudio.audio import Frame
 from trioaudio.sources import twilio
+from trioaudio.sources.carriers import open_signalwire
 from trioaudio.testing import CarrierLine, FakeTwilio, FakeTwilioCall, MemoryFrontDoor, memory_websockets, open_memory_door
 from trioaudio.wire.phone import PhoneWire
 from trioaudio.wire.twilio import TWILIO
@@ -45,12 +46,13 @@ async def twilio_source() -> AsyncGenerator[tuple[Source, object], None]:
 class Callers:
     """Somebody who can call the listener under test."""
 
-    def __init__(self, door: MemoryFrontDoor, fake: FakeTwilio, stack: AsyncExitStack) -> None:
+    def __init__(self, door: MemoryFrontDoor, fake: FakeTwilio, stack: AsyncExitStack, carrier: str = "twilio") -> None:
         self._door, self._fake, self._stack = door, fake, stack
+        self._url = f"https://voice.example.com/{carrier}/voice"
         self._call: FakeTwilioCall | None = None
 
     async def dial(self) -> None:
-        self._call = await self._stack.enter_async_context(self._fake.dial(self._door))
+        self._call = await self._stack.enter_async_context(self._fake.dial(self._door, self._url))
 
     async def outcome(self) -> str:
         assert self._call is not None
@@ -72,3 +74,15 @@ async def twilio_listener() -> AsyncGenerator[tuple[Listener, object], None]:
         AsyncExitStack() as stack,
     ):
         yield listener, Callers(door, fake, stack)
+
+
+@asynccontextmanager
+async def signalwire_listener() -> AsyncGenerator[tuple[Listener, object], None]:
+    """The same of SignalWire's, which signs forms and speaks as Twilio does."""
+    fake = FakeTwilio(status_url="https://voice.example.com/signalwire/status")
+    async with (
+        open_memory_door() as door,
+        open_signalwire(door, signing_key=fake.auth_token) as listener,
+        AsyncExitStack() as stack,
+    ):
+        yield listener, Callers(door, fake, stack, "signalwire")

@@ -10,13 +10,14 @@ from xml.etree import ElementTree
 
 import pytest
 import trio
+from testing.phone_pairs import signalwire_listener
 from wire.carriers_say import CARRIERS
 
 from trioaudio import Call, OptionError, RestError, Secret, Server, open_front_door, open_server
 from trioaudio.abc import Listener, Request, Response, WebSocket
 from trioaudio.audio import MULAW_8K, Frame
 from trioaudio.sources.carriers import open_plivo, open_signalwire
-from trioaudio.testing import FakePickUp, FakeTwilio, MemoryFrontDoor, open_memory_door
+from trioaudio.testing import FakePickUp, FakeTwilio, MemoryFrontDoor, check_listener, open_memory_door
 from trioaudio.wire.plivo_signature import signature
 
 PUBLIC = "https://voice.example.com"
@@ -53,6 +54,10 @@ async def signalwire(
 
 
 SIGNALWIRE = f"{PUBLIC}/signalwire/voice"
+
+
+def test_signalwire_s_listener_keeps_its_contract(virtual_clock: object) -> None:
+    assert not check_listener(signalwire_listener).not_checked
 
 
 async def test_a_signalwire_call_is_answered_heard_pressed_and_ended(virtual_clock: object) -> None:

@@ -91,6 +91,7 @@ async def _dialled(service: Service, order: DialOrder) -> int:
         listener = await opened.enter_async_context(service.listeners[0](door))
         if not isinstance(listener, Dialler):
             raise PluginError(f"nobody can be called through {service.listeners[0].text!r}")
+        listener.check_can_dial()
         opening = open_server(
             listener,
             model=service.model,
