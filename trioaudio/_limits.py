@@ -84,7 +84,7 @@ class Timeouts:
     hang_up: Seconds = 30.0
     """For `Channel.hang_up` and `Session.hang_up` to let all be heard."""
     start: Span = 5.0
-    """For a model to say that its session exists."""
+    """For a model to say that its session exists, and for a connection to a listener to say which call it is for."""
     tool: Span = 30.0
     """For a tool to return, unless it says otherwise itself; after that the model is told that it took too long."""
     choose: Seconds = 3.0

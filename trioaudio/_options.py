@@ -258,6 +258,13 @@ def describe(open: Callable[..., object]) -> list[OptionInfo]:
     return [option.info() for option in _declared(open)]
 
 
+def takes(open: Callable[..., object], name: str, kind: type) -> bool:
+    """Whether ``open`` has a parameter of that name that may be a ``kind``."""
+    parameter = inspect.signature(open).parameters.get(name)
+    annotation = _evaluated(open, parameter) if parameter is not None else None
+    return kind in (annotation, *get_args(annotation))
+
+
 def masked(open: Callable[..., object], spec: Spec) -> str:
     """The text of a spec as it may be shown: secrets are masked."""
     declared = _declared(open)

@@ -18,6 +18,7 @@ from typing import TypeAlias
 import trio
 
 from ._errors import RemoteProtocolError
+from ._limits import Timeouts
 from ._socket import WebSocket
 from .wire.phone import INVALID, POLICY, VIOLATION, Detect, PhoneDialect, PhoneWire, Started
 
@@ -27,8 +28,6 @@ MOST_UNTOLD = 3
 """Messages that may come before it is told whose they are."""
 TRIED_FOR = 10.0
 """Seconds that a websocket may stay open which is only tried."""
-START_WITHIN = 5.0
-"""Seconds a websocket has to say which call it is for."""
 MOST_UNSTARTED = 200
 """Websockets that may be without a call at a time."""
 REMEMBERED = 1_000
@@ -139,6 +138,8 @@ class PhoneExchange:
     ) -> None:
         self.counters: Counter[str] = Counter()
         """What was refused or put up with, by name."""
+        self.start_within: float = Timeouts().start
+        """Seconds a websocket has to say which call it is for."""
         self._name, self._dialect, self._parameter, self._unannounced = name, dialect, token_parameter, unannounced
         self._one_way, self._track = one_way, track
         self._expected: dict[str, _Expected] = {}
@@ -196,7 +197,7 @@ class PhoneExchange:
     async def _started(self, websocket: WebSocket, dialect: PhoneDialect | Detect) -> PhoneStream | None:
         opening = _Opening(dialect, one_way=self._one_way, track=self._track)
         try:
-            with trio.move_on_after(START_WITHIN):
+            with trio.move_on_after(self.start_within):
                 while not opening.settled:
                     opening.take(await websocket.receive(), trio.current_time())
         except (trio.EndOfChannel, trio.BrokenResourceError) as exc:

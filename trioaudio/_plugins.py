@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from ._errors import MissingExtraError, PluginError
-from ._options import ConfiguredOption, Injected, Spec, bind, describe, inject, injected, masked, parse_spec
+from ._limits import Timeouts
+from ._options import ConfiguredOption, Injected, Spec, bind, describe, inject, injected, masked, parse_spec, takes
 from ._spelling import suggest
 from .abc import CONTRACT_VERSION, AnyPlugin, Listener, ListenerPlugin, Model, ModelPlugin, Source, SourcePlugin
 
@@ -46,6 +47,10 @@ class Configured(Protocol):
     @property
     def insecure(self) -> bool:
         """Whether plugins that would send a key in the clear may; each has an option of that name."""
+
+    @property
+    def timeouts(self) -> Timeouts:
+        """For plugins with a parameter of that name and type."""
 
     def options_of(self, kind: Kind, name: str, /) -> Mapping[str, ConfiguredOption]:
         """Those of one plugin."""
@@ -175,7 +180,10 @@ def _opener(kind: Kind, plugin: AnyPlugin, spec: Spec, config: Configured | None
     configured = dict(config.options_of(kind, spec.name)) if config else {}
     if config and config.insecure and any(option.name == "insecure" for option in describe(open)):
         configured["insecure"] = ConfiguredOption("true", "--insecure")
-    return Opener(plugin.name, masked(open, spec), plugin.virtual, embedded, open, bind(open, spec, configured=configured))
+    bound = bind(open, spec, configured=configured)
+    if config and takes(open, "timeouts", Timeouts):
+        bound.arguments["timeouts"] = config.timeouts
+    return Opener(plugin.name, masked(open, spec), plugin.virtual, embedded, open, bound)
 
 
 def _entries(kind: Kind) -> tuple[EntryPoint, ...]:

@@ -20,7 +20,7 @@ Start = Callable[..., subprocess.Popen[str]]
 
 def test_a_listener_is_given_its_options_and_says_where_it_is(process: Start) -> None:
     id = uuid4()
-    with process("serve", "audiosocket", "--port", 0, "--id", str(id), "--model", "parrot", "--reuse") as started:
+    with process("serve", "audiosocket", "--port", 0, "--id", str(id), "--model", "parrot", "--reuse", "--timeout", "start=0.2") as started:
         try:
             account = ""
             while "Ctrl-C" not in account:
@@ -28,6 +28,8 @@ def test_a_listener_is_given_its_options_and_says_where_it_is(process: Start) ->
             assert str(id) not in account
             port = re.search(r"audiosocket\s*\S* 127\.0\.0\.1:(\d+)", account)
             assert port, account
+            with socket.create_connection(("127.0.0.1", int(port[1])), timeout=3) as stranger:
+                assert stranger.recv(100) in (b"", GOODBYE), "it may say nothing for longer than it was told to wait"
             for _ in range(2):
                 with socket.create_connection(("127.0.0.1", int(port[1]))) as call:
                     call.sendall(written(CALL, id.bytes))

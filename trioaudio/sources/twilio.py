@@ -16,6 +16,7 @@ from functools import partial
 from typing import Annotated, Literal, TypeAlias
 
 from .._errors import OptionError
+from .._limits import Timeouts
 from .._secret import Secret
 from ..abc import Auth, Fields, FrontDoor, Option, PhoneExchange, PhoneStream, Request, Upgrade, listener_plugin
 from ..wire import twilio_rest, twiml
@@ -172,6 +173,7 @@ async def open_twilio(
     api_secret: Annotated[Secret | None, Option(env="TWILIO_API_SECRET")] = None,
     dial_allow: str = "",
     dials_a_minute: int = 10,
+    timeouts: Timeouts | None = None,
 ) -> AsyncGenerator[TwilioListener, None]:
     """Take the calls of a Twilio number whose webhook is ``PUBLIC-URL/twilio/voice`` (HTTP POST).
 
@@ -209,7 +211,9 @@ async def open_twilio(
             key = api_key if api_secret is not None else None
             opened = await stack.enter_async_context(open_account(account, api_secret or auth_token, key=key, base_url=rest_url))
         opening = _open(door, credentials, path, own_twiml=own_twiml, one_way=one_way, track=track, rest=opened, rules=rules)
-        yield await stack.enter_async_context(opening)
+        listener = await stack.enter_async_context(opening)
+        listener.exchange.start_within = (timeouts or Timeouts()).start
+        yield listener
 
 
 def listen(
