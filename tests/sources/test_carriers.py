@@ -29,6 +29,11 @@ def test_the_listener_keeps_its_contract(name: str) -> None:
 
 
 @every_carrier
+def test_there_is_a_fixture_of_each_fake(name: str, request: pytest.FixtureRequest) -> None:
+    assert type(request.getfixturevalue(f"fake_{name}")) is FAKES[name][0]
+
+
+@every_carrier
 async def test_a_call_is_answered_heard_and_ended(name: str) -> None:
     keys, told = list[str](), list[object]()
 
