@@ -65,7 +65,10 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "_listener",
         "_plugin",
     ),
-    ("_plugins", "_config", "_call_log", "_block", "_ticker", "_virtual_time", "_subscription", "_dispatch", "_emitter", "_asyncio_bridge"),
+    (
+        *("_plugins", "_config", "_call_log", "_block", "_ticker", "_virtual_time", "_subscription", "_dispatch", "_emitter"),
+        *("_asyncio_bridge", "_asgi_thread"),
+    ),
     ("_door.perimeter", "_door.routes", "_door.tls", "_door.statistics", "_door.http_*", "_door.server"),
     (
         "_inbox",
@@ -148,6 +151,7 @@ OPEN_TO_PLUGINS = [
 ]
 NURSERIES = [
     "_block",
+    "_asgi_thread",  # its connections live in its thread
     "_door.service_nursery",
     "_channel_life",
     "_sessions.session",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ._agent import KeyGroups as KeyGroups
     from ._agent import TurnDetection as TurnDetection
     from ._agent import collect as collect
+    from ._asgi_thread import AsgiThread as AsgiThread
     from ._asyncio_bridge import from_asyncio as from_asyncio
     from ._barge_in import BargeIn as BargeIn
     from ._channel import Channel as Channel
@@ -154,6 +155,7 @@ else:  # hidden from type checkers, which would otherwise believe in any name
     _NAMES = {
         "._door.admin": "AdminPort open_admin_port",
         "._agent": "Agent KeyGroups TurnDetection collect",
+        "._asgi_thread": "AsgiThread",
         "._asyncio_bridge": "from_asyncio",
         "._barge_in": "BargeIn",
         "._serving.call": "Call",

@@ -20,6 +20,7 @@ from .._errors import OptionError
 from .._secret import Secret
 from ..abc import Auth, FrontDoor, Invitation, Listener, Option, Request, Upgrade, WebSocket, listener_plugin
 from ..wire.browser import RATE, RATES, SUBPROTOCOL
+from ._browser_asgi import open_asgi as open_asgi
 from ._browser_call import LEAD, BrowserCall, Refusal, greeted, turned_away
 from ._browser_call import BrowserSource as BrowserSource
 from ._browser_page import page_files
