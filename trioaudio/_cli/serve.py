@@ -26,6 +26,7 @@ from .._errors import OptionError
 from .._plugins import Opener, choose_listener, choose_model
 from .._serving.server import Server, open_server
 from ..abc import Auth, FrontDoor, Injected, Listener, Model
+from .page import open_page
 from .screen import complain, fall_silent, printable
 
 DONE, BROKEN = 0, 1
@@ -44,6 +45,8 @@ class Service:
     agent: Agent | None
     ssl_context: ssl.SSLContext | None
     fallback: tuple[Opener[Model], ...] = ()
+    opens_page: bool = False
+    """Whether the page at the front door is opened in a browser of whoever started it."""
 
     @property
     def wants_door(self) -> bool:
@@ -155,6 +158,9 @@ async def _served(service: Service) -> int:
             if admin is not None:
                 admin.server = server
             account.open(service, admin.url if admin is not None else None, service.options.record)
+            if service.opens_page and door is not None:
+                account.tell(f"Open {door.public_url('/')} in a browser, press the button, and talk.")
+                open_page(door.public_url("/"))
             return await _until_told(signals, _Going(service, server, door, account))
 
 

@@ -44,7 +44,7 @@ def add_fallback(command: Parser) -> None:
     command.add_argument("--fallback", action="append", default=[], metavar="SPEC", help=help)
 
 
-def add_agent(command: Parser) -> None:
+def add_agent(command: argparse._ActionsContainer) -> None:
     """``--agent``; `read_agent` reads it."""
     command.add_argument("--agent", type=Path, metavar="FILE.toml", help="who the model is to be: instructions, voice, tools, greeting ...")
 
