@@ -93,7 +93,7 @@ class AsgiThread:
     def _run(self) -> None:
         try:
             trio.run(self._main)
-        except BaseException as exc:  # noqa: BLE001 - raised again where the block ends
+        except BaseException as exc:  # noqa: ASYNC103, BLE001 - raised again where the block ends
             self._failure = exc
         finally:
             self._begun.set()

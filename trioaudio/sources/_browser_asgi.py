@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 from .._errors import RemoteProtocolError
 from .._limits import Limits, Timeouts
 from .._secret import Secret
-from ..abc import Headers
+from ..abc import Headers, WebSocket
 from ..wire._browser.origin import is_allowed, is_ours
-from ..wire.browser import RATE, SUBPROTOCOL, BrowserWire
+from ..wire.browser import RATE, SUBPROTOCOL, BrowserWire, Hello
 from ._asgi_socket import open_asgi_socket
 from ._browser_call import LEAD, BrowserSource, Refusal, greeted, turned_away
 
@@ -70,12 +70,18 @@ async def open_asgi(
         await _deny(scope, send, complaint)
         raise RemoteProtocolError(complaint)
     async with open_asgi_socket(receive, send, SUBPROTOCOL, limits=limits, timeouts=timeouts) as websocket:
-        try:
-            hello = await greeted(websocket, token, offered)
-        except Refusal as refusal:
-            await turned_away(websocket, refusal)
-            raise RemoteProtocolError(refusal.words) from refusal
+        hello = await _greeted(websocket, token, offered)
+        if isinstance(hello, Refusal):
+            await turned_away(websocket, hello)
+            raise RemoteProtocolError(hello.words)
         yield BrowserSource(websocket, BrowserWire(hello, secrets.token_hex(8), rate=rate), lead)
+
+
+async def _greeted(websocket: WebSocket, token: Secret | None, offered: Sequence[str]) -> Hello | Refusal:
+    try:
+        return await greeted(websocket, token, offered)
+    except Refusal as refusal:
+        return refusal
 
 
 def _complaint(scope: Scope, offered: Sequence[str], origins: Sequence[str], token: Secret | None) -> str | None:

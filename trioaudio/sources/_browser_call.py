@@ -9,7 +9,6 @@ import secrets
 from collections import deque
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 
 import trio
 
@@ -38,12 +37,13 @@ REASON = 120
 """Bytes of a close frame's reason."""
 
 
-@dataclass(frozen=True, slots=True)
 class Refusal(Exception):  # noqa: N818 - it says what happened
     """A client is turned away: with an error's code, and words for people."""
 
-    code: str
-    words: str
+    def __init__(self, code: str, words: str) -> None:
+        super().__init__(code, words)
+        self.code: str = code
+        self.words: str = words
 
 
 async def greeted(websocket: WebSocket, token: Secret | None, offered: Sequence[str] = ()) -> Hello:
