@@ -57,6 +57,7 @@ BOUNDS = "laws/test_law_05_bounds.py"
 TIME = "laws/test_law_07_time.py"
 TASKS = "laws/test_law_08_owned_tasks.py"
 ERRORS = "laws/test_law_09_errors.py"
+BROWSER = "wire/test_browser.py"
 SLOW = "laws/test_law_10_slow_subscribers.py"
 CONVERT = "laws/test_law_11_convert_once.py"
 PAUSE = "laws/test_law_12_pause.py"
@@ -1414,6 +1415,91 @@ FAULTS = [
         "            or self._in_pieces\n",
         "",
         (WEBSOCKET_CODEC,),
+    ),
+    # ---- browsers
+    Fault(
+        "a browser's latency is believed, however long",
+        "wire/_browser/mouth.py",
+        "latency = min(max(latency_ms / 1000, 0.0), LATENCY)",
+        "latency = max(latency_ms / 1000, 0.0)",
+        (BROWSER,),
+    ),
+    Fault(
+        "a browser that says to have played more than it was sent is believed",
+        "wire/_browser/mouth.py",
+        "return turn.sent if samples >= turn.sent - 1 else samples",
+        "return samples",
+        (BROWSER,),
+    ),
+    Fault(
+        "the turns of a browser are counted from 0, each",
+        "wire/_browser/mouth.py",
+        "left = turn.base + self._samples_of(turn, played_ms)",
+        "left = self._samples_of(turn, played_ms)",
+        (BROWSER,),
+    ),
+    Fault(
+        "a browser may speak of a turn that it was told to forget",
+        "wire/_browser/mouth.py",
+        "if each.generation > generation}",
+        "if each.generation > -1}",
+        (BROWSER,),
+    ),
+    Fault(
+        "a browser that is muted is heard",
+        "wire/_browser/ears.py",
+        "if self.muted else Frame(data",
+        "if False else Frame(data",
+        (BROWSER,),
+    ),
+    Fault(
+        "a browser that takes nothing is given all the same",
+        "sources/_browser_call.py",
+        "return not backlog or backlog + frame.duration <= self._most",
+        "return True",
+        ("sources/test_browser.py",),
+    ),
+    Fault(
+        "a program that names no origin may call without a token",
+        "sources/browser.py",
+        'if "origin" not in request.headers and self._token is None:',
+        "if False:",
+        ("sources/test_browser.py",),
+    ),
+    Fault(
+        "an origin that begins like one that may call may call",
+        "_door/perimeter.py",
+        "origin in others or",
+        "any(origin.startswith(other) for other in others) or",
+        ("web/test_browser_sockets.py",),
+    ),
+    Fault(
+        "at an app, an origin of another scheme may call",
+        "wire/_browser/origin.py",
+        'return scheme, host.rstrip("."), port or _PORTS[scheme]',
+        'return "", host.rstrip("."), port or "80"',
+        ("web/test_asgi.py",),
+    ),
+    Fault(
+        "at an app, any name leads to this machine",
+        "wire/_browser/origin.py",
+        "return server is None or not _is_this_machine(server) or",
+        "return True or",
+        ("web/test_asgi.py",),
+    ),
+    Fault(
+        "a far party is shown twice what a session relays",
+        "_dispatch.py",
+        "if kind.name in known:",
+        "if known:",
+        ("sources/test_browser.py",),
+    ),
+    Fault(
+        "a stretch that ends late counts as an underrun",
+        "wire/_browser/player.py",
+        "if self._dry is not None and self._dry[0] == turn:\n            self._dry = None\n            self._turn_over()",
+        "if self._dry is not None and self._dry[0] == turn:\n            self.underruns += 1\n            self._turn_over()",
+        (BROWSER,),
     ),
 ]
 

@@ -22,12 +22,15 @@ class Paced:
         can_clear: whether `Source.clear` takes back what was handed over and not played.
         reports: whether the source returns `Played` reports.
         ear: the source is the ear itself, so that what is reckoned here is exactly what was heard.
+        live_lead: how far ahead a live turn may be, in seconds: what the far end keeps back against an uneven network. What waits
+            there cannot be dropped any more, so it is delay; at least one frame is granted.
     """
 
     lead: float = 0.04
     can_clear: bool = False
     reports: bool = False
     ear: bool = False
+    live_lead: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class Buffering:
     can_clear: bool = True
     reports: bool = False
     ear: bool = False
+    live_lead: float = 0.0
 
 
 FarEnd: TypeAlias = Paced | Buffering

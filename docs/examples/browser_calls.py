@@ -40,7 +40,7 @@ async def rehearse() -> None:
             call.let_go()
             await call.wait_hears(0.5)
             call.stop()
-            await call.wait_for(lambda: call.page.receipts)
+            await call.wait_for(lambda: call.page.receipts and call.page.states[-1] == "listening")
             print("the page shows", *call.page.states, f"and heard {len(call.heard()) / 48:.0f} ms")
             call.write("how late is it?")
             await trio.sleep(1)

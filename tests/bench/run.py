@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 
+import browser_network
 import frame_path
 import idle_memory
 import imports
@@ -38,6 +39,7 @@ BENCHES: dict[str, ModuleType] = {
     "web": web_echo,
     "wires": wires,
     "telephone": telephone,
+    "browser": browser_network,
 }
 
 

@@ -368,6 +368,24 @@ async def test_a_bad_network_is_hardly_heard(seed: int) -> None:
         assert sum(delays) / len(delays) < 0.2
 
 
+async def test_what_streams_in_real_time_is_hardly_broken_by_a_bad_network_either() -> None:
+    async def handle(call: Call) -> None:
+        async with call.accept() as channel:
+            turn = channel.turn(live=True)
+            for _ in range(2_000):
+                await turn.send(speech(0.02))
+                await trio.sleep(0.02)
+            turn.end()
+            await channel.hang_up()
+
+    fake = FakeBrowser(rate=24_000, line_open=False, network=Network(jitter=0.1, loss=0.05, seed=1))
+    async with house(handle) as here, fake.call(here.door) as call:
+        await call.over.wait()
+        assert call.page.player is not None
+        assert call.page.player.underrun < 0.01 * 40
+        assert len(call.heard()) > 0.99 * 40 * 48_000
+
+
 def test_a_call_can_be_cancelled_anywhere() -> None:
     async def scenario() -> None:
         async with browser_source() as (source, call), open_channel(source) as channel:

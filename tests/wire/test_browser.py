@@ -117,6 +117,15 @@ def test_the_answer_to_a_clear_is_all_that_will_have_been_heard() -> None:
     assert wire.receive_untrusted(position(3, 100), 1.5) == [BrowserPlayed(100 * 24, 1)]
 
 
+@pytest.mark.parametrize("claim", [200.5, 10_000, 1e300])
+def test_no_more_counts_as_heard_than_was_sent(claim: float) -> None:
+    wire = BrowserWire(Hello(48_000))
+    wire.play(sound(200), 0.0)
+    assert wire.receive_untrusted(position(1, claim), 0.1) == [BrowserPlayed(200 * 24, 0)]
+    wire.clear(0.1)
+    assert wire.receive_untrusted(cleared(1, claim), 0.2) == [BrowserPlayed(200 * 24, 0, final=True)]
+
+
 def test_an_answer_that_names_an_earlier_turn_counts_nothing_of_later_ones() -> None:
     wire = BrowserWire(Hello(48_000))
     wire.play(sound(200), 0.0)
@@ -291,3 +300,12 @@ def test_the_player_keeps_more_back_after_an_underrun_and_less_after_a_turn_with
     player.end(2, 2.0)
     player.advance(3.0)
     assert (player.underruns, player.target, player.begun_at) == (1, 0.11, {1: 0.08, 2: 2.0})
+
+
+def test_running_dry_is_no_underrun_if_that_was_the_end_however_late_it_is_told() -> None:
+    player = Player(24_000, 0.08)
+    player.push(1, bytes(4_800), 0.0)
+    player.end(1, 0.5)
+    player.push(2, bytes(4_800), 0.6)
+    player.advance(1.0)
+    assert (player.underruns, player.underrun) == (0, 0.0)

@@ -33,11 +33,15 @@ if TYPE_CHECKING:
 class Playback:
     """Plays the epochs of a `Playout` to a source, one after the other, until it is told to finish."""
 
-    __slots__ = ("_backdrop", "_deadline", "_epoch", "_filler", "_finish", "_lineup", "_patience", "_playout", "_sound", "_source")
+    __slots__ = (
+        *("_backdrop", "_deadline", "_epoch", "_filler", "_finish", "_lineup", "_live_lead", "_patience", "_playout"),
+        *("_sound", "_source"),
+    )
 
     def __init__(self, source: Source, playout: Playout) -> None:
         self._source, self._playout = source, playout
         self._lineup, self._backdrop = playout.lineup, playout.backdrop  # both are looked at for every frame
+        self._live_lead = max(PTIME, playout.far_end.live_lead)
         self._epoch = playout.epoch  # the next one to play; it may be over before we begin, and somebody waits for its settlement
         self._deadline = math.inf
         self._patience: trio.CancelScope | None = None
@@ -129,8 +133,8 @@ class Playback:
             due = playhead.due
             if due <= now and epoch.held is None:
                 epoch.held = epoch.outbox.take()
-            if epoch.held is not None and epoch.held[0].live:  # no lead: what waits at the far end cannot be dropped
-                due = playhead.horizon - PTIME
+            if epoch.held is not None and epoch.held[0].live:  # hardly a lead: what waits at the far end cannot be dropped
+                due = playhead.horizon - self._live_lead
             if due > now or epoch.held is None:
                 end = self._lineup.next_end(epoch)
                 if end <= now:

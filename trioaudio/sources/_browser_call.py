@@ -25,6 +25,8 @@ HELLO_WITHIN = 5.0
 """Seconds a page has to introduce itself."""
 LEAD = 1.5
 """Seconds that a page is fed ahead of real time."""
+LIVE_LEAD = 0.4
+"""The same for what streams in real time: a page behind a bad network keeps so much back, or it would fall silent amid words."""
 SLACK = 1.0
 """Seconds of audio that may be on their way beside the lead: reports come every 100 ms, and over a network."""
 CROWDED = 50
@@ -105,7 +107,7 @@ class BrowserSource(Source):
         can = wire.hello.can
         self.input_format: AudioFormat = wire.input_format
         self.output_format: AudioFormat = wire.output_format
-        self.far_end: FarEnd = Buffering(lead=lead, can_clear="clear" in can, reports="pos" in can)
+        self.far_end: FarEnd = Buffering(lead=lead, can_clear="clear" in can, reports="pos" in can, live_lead=LIVE_LEAD)
         self.wire: BrowserWire = wire
         """The protocol's memory; its ``counts`` say what was put up with."""
         self._websocket, self._line = websocket, MessageLine(websocket)
