@@ -146,6 +146,11 @@ class PhoneExchange:
         self._used: deque[str] = deque(maxlen=REMEMBERED)
         self._unstarted = 0
 
+    def heed(self, timeouts: Timeouts | None) -> None:
+        """Wait as long as these say, if anything does: ``start`` counts."""
+        if timeouts is not None:
+            self.start_within = timeouts.start
+
     def note(self, what: str, *, level: int = logging.WARNING) -> None:
         """Count something and log it; it must not be of a caller's."""
         self.counters[what] += 1

@@ -9,7 +9,7 @@ import trio
 from testing.carrier_pairs import FAKES, OPENERS, address, carrier_listener, fake, fake_source
 from wire.carriers_say import CARRIERS
 
-from trioaudio import Call, Dtmf, Secret, TurnInterrupted, open_server
+from trioaudio import Call, Dtmf, Secret, Timeouts, TurnInterrupted, open_server
 from trioaudio.audio import Frame
 from trioaudio.sources import carriers
 from trioaudio.testing import CarrierFault, Network, check_listener, check_source, open_memory_door
@@ -89,6 +89,15 @@ async def test_who_does_not_know_the_key_is_refused_and_counted() -> None:
         with pytest.raises(trio.BrokenResourceError, match="403"):
             await door.open_websocket(address("telnyx", "guessed"))
         assert listener.counters == {"wrong_key": 1}
+
+
+async def test_a_stream_must_start_within_the_time_that_was_set() -> None:
+    async with open_memory_door() as door, carriers.open_exotel(door, key=Secret("k3y"), timeouts=Timeouts(start=0.5)) as listener:
+        await door.open_websocket(address("exotel"))
+        await trio.sleep(0.4)
+        assert listener.counters == {}
+        await trio.sleep(0.2)
+        assert listener.counters == {"no_start": 1}
 
 
 async def test_another_carrier_s_words_are_not_taken_for_a_call() -> None:

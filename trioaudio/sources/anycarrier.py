@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Annotated
 
+from .._limits import Timeouts
 from .._secret import Secret
 from ..abc import FrontDoor, Invitation, Listener, Option, PhoneExchange, PhoneStream, listener_plugin
 from ..wire.carriers import detect_untrusted
@@ -47,6 +48,7 @@ async def open_anycarrier(
     *,
     key: Annotated[Secret, Option(env="CARRIER_STREAM_KEY")],
     path: str = "/anycarrier",
+    timeouts: Timeouts | None = None,
 ) -> AsyncGenerator[AnyCarrierListener, None]:
     """Take the media streams of any of these carriers, Twilio too, at ``PUBLIC-URL/anycarrier/KEY``: which it is, its first messages tell.
 
@@ -56,6 +58,7 @@ async def open_anycarrier(
     """
     listener = AnyCarrierListener()
     with key_route(door, path, key, listener.exchange):
+        listener.exchange.heed(timeouts)
         yield listener
 
 

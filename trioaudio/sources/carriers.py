@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Annotated
 
 from .._errors import OptionError
+from .._limits import Timeouts
 from .._secret import Secret
 from ..abc import FrontDoor, Listener, Option, Request, listener_plugin
 from ..wire import plivo_rest, telnyx_rest, vonage_signature
@@ -43,6 +44,7 @@ async def open_signalwire(
     dial_allow: str = "",
     dials_a_minute: int = 10,
     big_endian: bool = False,
+    timeouts: Timeouts | None = None,
 ) -> AsyncGenerator[Listener, None]:
     """Take the calls of a SignalWire number whose webhook (cXML, HTTP POST) is ``PUBLIC-URL/signalwire/voice``.
 
@@ -64,6 +66,7 @@ async def open_signalwire(
     if not _has_account("signalwire", key, {_SIGNING_KEY: signing_key}) or signing_key is None:
         assert key is not None
         async with open_streams("signalwire", dialect, door, key, path) as streams:
+            streams.exchange.heed(timeouts)
             yield streams
         return
     if rest:
@@ -80,6 +83,7 @@ async def open_signalwire(
         rest_url=rest_url if rest else None,
         rules=DialRules.parsed(dial_allow, dials_a_minute),
     ) as listener:
+        listener.exchange.heed(timeouts)
         yield listener
 
 
@@ -99,6 +103,7 @@ async def open_telnyx(
     dial_allow: str = "",
     dials_a_minute: int = 10,
     big_endian: bool = False,
+    timeouts: Timeouts | None = None,
 ) -> AsyncGenerator[Listener, None]:
     """Take the calls of a Telnyx number whose Voice API application posts its webhooks to ``PUBLIC-URL/telnyx/voice``.
 
@@ -120,6 +125,7 @@ async def open_telnyx(
     if not _has_account("telnyx", key, account) or api_key is None or public_key is None:
         assert key is not None
         async with open_streams("telnyx", dialect, door, key, path) as streams:
+            streams.exchange.heed(timeouts)
             yield streams
         return
     async with open_telnyx_calls(
@@ -134,6 +140,7 @@ async def open_telnyx(
         codec=codec,
         rules=DialRules.parsed(dial_allow, dials_a_minute),
     ) as listener:
+        listener.exchange.heed(timeouts)
         yield listener
 
 
@@ -152,6 +159,7 @@ async def open_plivo(
     dial_allow: str = "",
     dials_a_minute: int = 10,
     big_endian: bool = False,
+    timeouts: Timeouts | None = None,
 ) -> AsyncGenerator[Listener, None]:
     """Take the calls of a Plivo number whose application asks at ``PUBLIC-URL/plivo/voice`` (answer URL, POST).
 
@@ -172,6 +180,7 @@ async def open_plivo(
     if not _has_account("plivo", key, account) or auth_id is None or auth_token is None:
         assert key is not None
         async with open_streams("plivo", dialect, door, key, path) as streams:
+            streams.exchange.heed(timeouts)
             yield streams
         return
     async with open_plivo_calls(
@@ -184,6 +193,7 @@ async def open_plivo(
         rest_url=rest_url if rest else None,
         rules=DialRules.parsed(dial_allow, dials_a_minute),
     ) as listener:
+        listener.exchange.heed(timeouts)
         yield listener
 
 
@@ -197,6 +207,7 @@ async def open_exotel(
     user: Annotated[str | None, Option(env="EXOTEL_STREAM_USER")] = None,
     password: Annotated[Secret | None, Option(env="EXOTEL_STREAM_PASSWORD")] = None,
     allow: str = "",
+    timeouts: Timeouts | None = None,
 ) -> AsyncGenerator[StreamListener, None]:
     """Take the calls of Exotel's that a flow opens with its Voicebot applet, at ``PUBLIC-URL/exotel/KEY``.
 
@@ -209,6 +220,7 @@ async def open_exotel(
     """
     admission = ExotelAdmission(user, password, networks(allow))
     async with open_streams("exotel", EXOTEL, door, key, path, admission=admission) as listener:
+        listener.exchange.heed(timeouts)
         yield listener
 
 
@@ -220,6 +232,7 @@ async def open_vonage(
     key: Annotated[Secret, Option(env="VONAGE_STREAM_KEY")],
     path: str = "/vonage",
     signature_secret: Annotated[Secret | None, Option(env="VONAGE_SIGNATURE_SECRET")] = None,
+    timeouts: Timeouts | None = None,
 ) -> AsyncGenerator[StreamListener, None]:
     """Take the calls of Vonage's that an NCCO connects to with an endpoint of the type ``websocket``, at ``PUBLIC-URL/vonage/KEY``.
 
@@ -237,6 +250,7 @@ async def open_vonage(
         return "" if signed else "bad_signature"
 
     async with open_streams("vonage", VONAGE, door, key, path, closing_ends=True, admission=admission) as listener:
+        listener.exchange.heed(timeouts)
         yield listener
 
 

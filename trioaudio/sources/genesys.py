@@ -11,6 +11,7 @@ from typing import Annotated
 import trio
 
 from .._errors import OptionError
+from .._limits import Timeouts
 from .._secret import Secret
 from ..abc import (
     FrontDoor,
@@ -98,6 +99,7 @@ async def open_genesys(
     path: str = "/genesys",
     one_way: bool = False,
     channel: str = EXTERNAL,
+    timeouts: Timeouts | None = None,
 ) -> AsyncGenerator[GenesysListener, None]:
     """Take the sessions of a Genesys Cloud integration (Audio Connector, AudioHook Monitor) whose connection URI is ``PUBLIC-URL/genesys``.
 
@@ -116,6 +118,7 @@ async def open_genesys(
         _check(client_secret)
     listener = GenesysListener(key, client_secret, one_way=one_way, channel=channel)
     with door.websocket(path.rstrip("/"), listener.media, auth="token" if client_secret is None else "signature"):
+        listener.exchange.heed(timeouts)
         yield listener
 
 

@@ -212,7 +212,7 @@ async def open_twilio(
             opened = await stack.enter_async_context(open_account(account, api_secret or auth_token, key=key, base_url=rest_url))
         opening = _open(door, credentials, path, own_twiml=own_twiml, one_way=one_way, track=track, rest=opened, rules=rules)
         listener = await stack.enter_async_context(opening)
-        listener.exchange.start_within = (timeouts or Timeouts()).start
+        listener.exchange.heed(timeouts)
         yield listener
 
 
