@@ -38,20 +38,21 @@ def measure(effort: Effort, tell: Tell) -> list[Finding]:
 
 
 def _findings(what: str, talk: Talk, effort: Effort, tell: Tell, aim: float | None) -> list[Finding]:
-    heard: list[tuple[float, float]] = []
+    heard: list[tuple[float, float, float]] = []
     for seed in range(effort.rounds(10, 2)):
         tell(f"{what}, network {seed}")
         heard.append(trio.run(partial(_call, talk, effort.rounds(40, 10), seed), clock=MockClock(autojump_threshold=0)))
-    share = fmean(underrun for underrun, _ in heard)
-    delay = fmean(delay for _, delay in heard)
+    share = fmean(underrun for underrun, _, _ in heard)
+    delay = fmean(delay for _, delay, _ in heard)
     return [
         Finding(f"{what}: silence where there should be none", share, "%", aim=UNDERRUNS),
-        Finding(f"{what}: added delay", delay, "ms", aim=aim),
+        Finding(f"{what}: added delay at its beginning", delay, "ms", aim=aim),
+        *([] if aim else [Finding(f"{what}: added delay at its end", fmean(end for _, _, end in heard), "ms")]),
     ]
 
 
-async def _call(talk: Talk, turns: int, seed: int) -> tuple[float, float]:
-    """Per cent of underruns, and the mean delay in milliseconds."""
+async def _call(talk: Talk, turns: int, seed: int) -> tuple[float, float, float]:
+    """Per cent of underruns, the mean delay of turns in milliseconds, and that of one long turn at its end."""
     begun: list[float] = []
 
     async def handle(call: Call) -> None:
@@ -65,7 +66,7 @@ async def _call(talk: Talk, turns: int, seed: int) -> tuple[float, float]:
         player = call.page.player
         assert player is not None
         delays = [sounds - begins for sounds, begins in zip(player.begun_at.values(), begun, strict=False)]
-        return 100 * player.underrun / (len(player.sound) / 48_000), 1000 * fmean(delays)
+        return 100 * player.underrun / (len(player.sound) / 48_000), 1000 * fmean(delays), 1000 * (delays[0] + player.underrun)
 
 
 async def _in_turns(channel: Channel, turns: int, begun: list[float]) -> None:

@@ -230,6 +230,18 @@ async def test_a_token_is_shown_in_the_hello_or_in_the_handshake() -> None:
         assert here.listener.counters["token"] == 2
 
 
+async def test_the_token_may_be_in_a_variable_of_any_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BROWSER_TOKEN", "another one")
+    monkeypatch.setenv("VOICE_TOKEN", "open sesame")
+    async with open_memory_door() as door, browser.open_browser(door, token_env="VOICE_TOKEN") as listener, open_server(listener, hear):
+        async with FakeBrowser(token="open sesame").call(door) as call:
+            await call.wait_ready()
+            assert call.outcome == "answered"
+        with pytest.raises(OptionError, match="NO_SUCH_TOKEN"):
+            async with browser.open_browser(door, token_env="NO_SUCH_TOKEN"):
+                pass
+
+
 async def test_who_names_no_origin_needs_a_token_and_who_speaks_something_else_goes() -> None:
     async with house(hear) as here:
         with pytest.raises(trio.BrokenResourceError, match="403 no origin"):

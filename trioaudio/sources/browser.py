@@ -175,6 +175,7 @@ async def open_browser(
     door: FrontDoor,
     *,
     token: Annotated[Secret | None, Option(env="BROWSER_TOKEN")] = None,
+    token_env: str = "",
     origin: str = "",
     page: bool = True,
     rate: int = RATE,
@@ -184,12 +185,15 @@ async def open_browser(
 
     Args:
         token: what a page must show; needed where others than this machine can reach the front door.
+        token_env: the name of the variable that has the token, if it is another one.
         origin: whose pages may call beside our own, such as https://app.example.com; several are parted by commas.
         page: serve the page that is shipped; without it, there is the websocket alone.
         rate: samples a second at which pages are sent audio.
         lead: how far ahead of real time they are fed, in seconds; at most 10.
     """
     origins = list(filter(None, map(str.strip, origin.split(","))))
+    if token_env:
+        token = Secret.from_environment(token_env)
     async with _open(door, token, None, origins, page=page, rate=rate, lead=lead) as listener:
         yield listener
 
