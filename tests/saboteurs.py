@@ -1368,6 +1368,13 @@ FAULTS = [
         (TWILIO_WIRE,),
     ),
     Fault(
+        "what had been played when the line broke is all that ever will be",
+        "wire/_phone/mouth.py",
+        "self._frozen, self._marked = None, 0",
+        "self._marked = 0",
+        (TWILIO,),
+    ),
+    Fault(
         "what waited to be played when the line broke counts as played",
         "wire/_phone/mouth.py",
         "self._frozen = self._playhead.heard(now)",

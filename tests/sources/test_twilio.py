@@ -240,6 +240,44 @@ async def test_what_a_broken_line_cut_off_is_not_taken_for_heard() -> None:
     assert [receipt.receipt.heard_ms for receipt in receipts] == [pytest.approx(500, abs=25)]
 
 
+async def test_what_is_said_after_the_line_was_made_again_is_counted_from_there() -> None:
+    receipts: list[TurnInterrupted] = []
+
+    async def handle(call: Call) -> None:
+        async with call.accept(on={TurnInterrupted: receipts.append}) as channel:
+            await channel.send_audio(speech(0.2))
+            await trio.sleep(1)
+            await channel.send_digits("1")
+            with channel.turn("second") as turn:
+                turn.send_nowait(speech(1.0))
+            await trio.sleep(0.5)
+            channel.interrupt()
+            await trio.sleep(0.5)
+
+    async with house(handle) as here, here.fake.dial(here.door) as call:
+        await call.wait_connected()
+        await trio.sleep(5)
+    assert [receipt.receipt.heard_ms for receipt in receipts] == [pytest.approx(500, abs=25)]
+
+
+async def test_what_was_heard_when_the_line_was_given_up_is_known_to_be() -> None:
+    network, waited = Network(delay=0.1), []
+
+    async def handle(call: Call) -> None:
+        async with call.accept() as channel:
+            await channel.send_audio(speech(0.2))
+            await trio.sleep(0.35)  # it has been heard, and the mark that says so is on its way
+            await channel.send_digits("1")
+            begun = trio.current_time()
+            await channel.hang_up()
+            waited.append(trio.current_time() - begun)
+
+    async with house(handle) as here, here.fake.dial(here.door, network=network) as call:
+        await call.wait_connected()
+        await trio.sleep(40)
+    assert waited[0] < 1
+
+
 async def test_twilio_tells_who_answered_and_what_went_wrong(caplog: pytest.LogCaptureFixture) -> None:
     events: list[object] = []
 

@@ -90,9 +90,12 @@ class PhoneMouth:
         self._marks.clear()
 
     def go_on(self, stream: str, now: float) -> list[Wire]:
-        """The call goes on, in another stream."""
-        self._stream, self._marked = stream, self.sent
-        self._clears_confirmed = self.generation
+        """The call goes on, in another stream; what was cut off waits for a clear, and what was not has been heard."""
+        self._stream, self._clears_confirmed = stream, self.generation
+        if self.unheard:
+            self._marked = self.sent
+        else:
+            self._frozen, self._marked = None, 0  # a mark in this stream will say so
         return self.probe(now)
 
     def play(self, frame: Frame, now: float) -> list[Wire]:
