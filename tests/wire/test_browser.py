@@ -243,6 +243,16 @@ def test_words_grow_until_they_are_whole_and_states_are_shown_once() -> None:
     assert "sk-1" not in str(shown)
 
 
+def test_a_receipt_names_the_turn_that_was_cut_also_when_the_next_one_has_begun() -> None:
+    wire = BrowserWire(Hello(48_000))
+    frame = Frame.silence(480, wire.output_format)
+    wire.play(frame, 0.0)
+    wire.clear(0.1)
+    wire.play(frame, 0.1)
+    receipt, *_ = said(wire.show(TurnInterrupted(TurnReceipt("a", 480, 0, "exact", 24_000), 0.1, 0.2)))
+    assert (receipt["t"], receipt["turn"]) == ("receipt", 1)
+
+
 def test_who_wants_no_words_is_shown_none() -> None:
     assert BrowserWire(Hello(48_000, frozenset({"pos"}))).show(OutputTranscript("a1", "Hello")) == []
 

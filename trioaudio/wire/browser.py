@@ -101,7 +101,7 @@ class BrowserWire:
     def show(self, event: Event) -> list[Wire]:
         """Let the page show an event of the channel or of the session: one of `SHOWN`."""
         if not isinstance(event, Mute):
-            return [*self._board.show(event, self._mouth.turn)]
+            return [*self._board.show(event, self._mouth.cleared_turn)]  # a receipt comes late, when the next turn may have begun
         if event is self._own:
             return []
         self._muted_here = event.muted

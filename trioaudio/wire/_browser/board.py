@@ -71,7 +71,7 @@ class Board:
         self._speaking = 0
 
     def show(self, event: Event, turn: int) -> list[str]:
-        """The messages that show an event; ``turn`` is the number of the turn that was sent last."""
+        """The messages that show an event; ``turn`` is the number of the turn that was interrupted last."""
         match event:
             case TurnInterrupted():
                 return [_receipt(event, turn), *self._spoken()]

@@ -59,6 +59,8 @@ class Mouth:
     def __init__(self, format: AudioFormat, counts: Counter[str]) -> None:
         self.turn: int = 0
         """The number of the turn that was sent last."""
+        self.cleared_turn: int = 0
+        """The number of the turn that was sent last before the last clear."""
         self.clears: int = 0
         self._format, self._counts = format, counts
         self._turns: dict[int, _Turn] = {}
@@ -96,7 +98,7 @@ class Mouth:
     def clear(self, now: float) -> list[Wire]:
         """Let the page forget what it has not played, and say what it had."""
         self._asked.append(self.clears)
-        self.clears += 1
+        self.clears, self.cleared_turn = self.clears + 1, self.turn
         self._given = self._reported = 0
         self._open, self._horizon = False, now
         self._end_due = self._tail_due = math.inf
