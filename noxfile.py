@@ -181,6 +181,7 @@ def install_node_clients(session: nox.Session) -> None:
 def sdk(session: nox.Session) -> None:
     """The official SDKs of a provider as the judges of what we send it, and as clients of the server that we emulate."""
     session.install("--quiet", wheel(session), *group("suite", "sdk"))
+    session.install("--quiet", "--no-deps", *group("sdk-alone"))
     install_node_clients(session)
     leave_the_sources(session)
     run_suite(session, *sorted(str(path) for path in Path("tests/wire").glob("test_*_sdk.py")))
