@@ -1403,6 +1403,13 @@ FAULTS = [
         (BAD_INPUT,),
     ),
     Fault(
+        "a client's frames all have the same mask",
+        "_door/websocket_frames.py",
+        "        self._at += 4\n        return self._drawn[self._at - 4 : self._at]",
+        "        return self._drawn[:4]",
+        (WEBSOCKET_CODEC,),
+    ),
+    Fault(
         "a message in one frame may be of any length",
         "_door/websocket_codec.py",
         "            or head.end - head.start > self._longest\n",

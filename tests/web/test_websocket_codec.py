@@ -94,3 +94,11 @@ def test_what_is_written_is_what_wsproto_reads(ours: Role, theirs: Role, message
     connection.receive_data(WebSocketCodec(ours, LONGEST).message(message))
     parts = [event.data for event in connection.events()]  # type: ignore[union-attr]
     assert type(message)().join(parts) == message  # which may come as a bytearray
+
+
+def test_no_two_frames_of_a_client_have_the_same_mask() -> None:
+    codec = WebSocketCodec("client", LONGEST)
+    frames = [codec.message(b"") for _ in range(600)]
+    masks = {frame[2:] for frame in frames}
+    assert {len(mask) for mask in masks} == {4}
+    assert len(masks) > 590

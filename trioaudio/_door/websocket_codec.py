@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 
-from .websocket_frames import BINARY, TEXT, Head, frame, head_of, payload_of
+from .websocket_frames import BINARY, TEXT, Head, Masks, frame, head_of, payload_of
 
 GOING_WELL, PROTOCOL_ERROR, ABNORMAL, TOO_BIG = 1000, 1002, 1006, 1009
 Role: TypeAlias = Literal["server", "client"]
@@ -58,6 +58,7 @@ class WebSocketCodec:
         self._server, self._longest = role == "server", longest
         self._parts: list[str | bytes] = []
         self._length = 0
+        self._masks = Masks()
         self._held = b""  # the beginning of a head
         self._owed = 0  # bytes of a frame that wsproto has begun to read
         self._in_pieces = False  # a message is, of which more frames come
@@ -145,8 +146,11 @@ class WebSocketCodec:
         if self._connection.state is not ConnectionState.OPEN:
             return b""
         if isinstance(data, str):
-            return frame(TEXT, data.encode(), mask=not self._server)
-        return frame(BINARY, data, mask=not self._server)
+            return frame(TEXT, data.encode(), self._mask())
+        return frame(BINARY, data, self._mask())
+
+    def _mask(self) -> bytes | None:
+        return None if self._server else self._masks.next()
 
     def ping(self) -> bytes:
         """The bytes that ask whether the far end is there; none if it has said goodbye."""

@@ -8,6 +8,8 @@ from typing import NamedTuple
 TEXT, BINARY = 0x81, 0x82
 """First bytes of a text and of a binary message in one frame, without extensions."""
 _LENGTH_IN_TWO, _LENGTH_IN_EIGHT = 126, 127
+_DRAWN = 1024
+"""Bytes of masks that are drawn at a time."""
 
 
 class Head(NamedTuple):
@@ -44,8 +46,22 @@ def payload_of(data: bytes, head: Head) -> bytes:
     return _masked(payload, data[head.start - 4 : head.start]) if head.masked else payload
 
 
-def frame(first: int, payload: bytes, *, mask: bool) -> bytes:
-    """A frame as it is sent. A mask is of bytes that nobody can guess (section 10.3)."""
+class Masks:
+    """A client's masks, of bytes that nobody can guess (section 10.3); drawn many at a time, for asking the system takes time."""
+
+    def __init__(self) -> None:
+        self._drawn, self._at = b"", 0
+
+    def next(self) -> bytes:
+        """Another one."""
+        if self._at == len(self._drawn):
+            self._drawn, self._at = os.urandom(_DRAWN), 0
+        self._at += 4
+        return self._drawn[self._at - 4 : self._at]
+
+
+def frame(first: int, payload: bytes, mask: bytes | None = None) -> bytes:
+    """A frame as it is sent; a client's has a mask."""
     length, bit = len(payload), 0x80 if mask else 0
     if length < _LENGTH_IN_TWO:
         head = bytes((first, bit | length))
@@ -53,10 +69,7 @@ def frame(first: int, payload: bytes, *, mask: bool) -> bytes:
         head = bytes((first, bit | _LENGTH_IN_TWO)) + length.to_bytes(2, "big")
     else:
         head = bytes((first, bit | _LENGTH_IN_EIGHT)) + length.to_bytes(8, "big")
-    if not mask:
-        return head + payload
-    key = os.urandom(4)
-    return head + key + _masked(payload, key)
+    return head + payload if mask is None else head + mask + _masked(payload, mask)
 
 
 def _masked(payload: bytes, key: bytes) -> bytes:
