@@ -1,9 +1,10 @@
 """Many calls for a long time: ``nox -s soak -- --calls 200 --minutes 10``.
 
 A server (``trioaudio serve twilio``) between callers, who are this process, and a model: ``trioaudio emulate openai``, or with
-``--model script`` one that follows a script in this process, which costs a quarter. What must hold: no call is lost, the server's memory
-does not grow from a fifth of the time on, nothing of a call that has ended stays open, and told to go away it does. Ends with 1 if
-something does not; the report is a JSON file.
+``--model script`` one that follows a script in this process, which costs a quarter. A call that has lasted long enough ends, and another
+one is dialled: so many at a time, not always the same. What must hold: no call is lost, the server's memory does not grow from a fifth
+of the time on, nothing of a call that has ended stays open, and told to go away it does. Ends with 1 if something does not; the report is
+a JSON file.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ MOST_GROWTH = 2_000_000
 DRAIN = 5.0
 SAMPLED = 5.0
 """Seconds between two looks at the processes."""
+LASTS = 100.0
+"""Seconds of a call, at most: what a call remembers of itself has come and gone once before memory counts."""
 QUIET = 6.0
 """Seconds after the calls have ended."""
 
@@ -57,11 +60,13 @@ class Soak:
     admin: str
     port: int
     phones: list[Phone]
+    sentence: list[str] = field(default_factory=lambda: _sentence())
     heard: Heard = field(default_factory=Heard)
     samples: list[dict[str, Any]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     report: dict[str, Any] = field(default_factory=dict)
     _told: str = ""
+    _until: dict[int, float] = field(default_factory=dict)
 
     def run(self) -> None:
         """All of it."""
@@ -79,18 +84,38 @@ class Soak:
             self.problems.append(otherwise)
 
     def _dial(self) -> None:
-        sentence = _sentence()
         for number in range(1, self.calls + 1):
-            self.phones.append(Phone(self.world, number, self.port, PUBLIC_URL, TOKEN, sentence, self.heard))
+            self._dial_one(self._lasts * number / self.calls)
             self.world.run(self.ramp / self.calls)
             self._show(f"dialling {number} of {self.calls}", number / self.calls)
         self.world.run(2.0)
+
+    @property
+    def _lasts(self) -> float:
+        return min(LASTS, self.seconds / 6)
+
+    def _dial_one(self, lasts: float) -> None:
+        number = len(self.phones) + 1
+        self._until[number] = time.monotonic() + lasts
+        self.phones.append(Phone(self.world, number, self.port, PUBLIC_URL, TOKEN, self.sentence, self.heard))
+
+    def _change_calls(self) -> None:
+        """Those that have lasted long enough end, and others begin."""
+        for phone in self._talking():
+            if time.monotonic() >= self._until[phone.number]:
+                phone.hang_up()
+                self._dial_one(self._lasts)
+                self.world.run(0.05)
+
+    def _talking(self) -> list[Phone]:
+        return [phone for phone in self.phones if phone.state == "talking"]
 
     def _talk(self) -> None:
         self.heard.late.clear()
         began = time.monotonic()
         while (passed := time.monotonic() - began) < self.seconds:
             self.world.run(min(SAMPLED, self.seconds - passed))
+            self._change_calls()
             sample = {"at": round(time.monotonic() - began, 1), **self._look()}
             self.samples.append(sample)
             cores = self._cores()
@@ -105,7 +130,7 @@ class Soak:
             "descriptors": self.server.descriptors,
             "tasks": counted["trioaudio_tasks"],
             "active": counted["trioaudio_calls_active"],
-            "talking": sum(phone.state == "talking" for phone in self.phones),
+            "talking": len(self._talking()),
             "cpu": {program.name: program.cpu_seconds for program in self.programs} | {"callers": time.process_time()},
             "late": {name.split('"')[1]: value for name, value in counted.items() if name.startswith("trioaudio_ticker_late_total")},
         }
@@ -127,7 +152,7 @@ class Soak:
     def _hang_up(self, at_rest: dict[str, Any]) -> None:
         """All but a few; what they had must be given back."""
         at_work, stay = self._look(), max(1, self.calls // 10)
-        for phone in self.phones[stay:]:
+        for phone in self._talking()[stay:]:
             phone.hang_up()
         self.world.run(QUIET)
         after = self._look()
@@ -158,6 +183,7 @@ class Soak:
         late = {name: value - first["late"].get(name, 0) for name, value in self.samples[-1]["late"].items()}
         return {
             "calls": self.calls,
+            "calls in all": len(self.phones),
             "seconds": self.seconds,
             "problems": self.problems,
             "cores": {name: round(share, 3) for name, share in self._cores(-len(self.samples)).items()},
