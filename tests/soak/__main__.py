@@ -158,7 +158,7 @@ class Soak:
         after = self._look()
         self._must(after["active"] == stay, f"{after['active']:.0f} calls are active, {stay} should be")
         for what in ("descriptors", "tasks"):
-            each = (at_work[what] - at_rest[what]) / self.calls
+            each = (at_work[what] - at_rest[what]) / max(1, at_work["active"])
             expected = at_rest[what] + each * stay
             self.report[what] = {"at rest": at_rest[what], "of a call": each, "after": after[what], "expected": expected}
             self._must(after[what] <= expected + 3, f"{after[what] - expected:.0f} {what} are left of calls that have ended")
@@ -265,6 +265,7 @@ def _soaked(options: argparse.Namespace) -> dict[str, Any]:
             url = world.upstream
         arguments = ["serve", "twilio", "--port", "0", "--admin-port", "0", "--public-url", PUBLIC_URL, "--log-level", "warning"]
         arguments += ["--model", "openai:gpt-realtime-2.1", "--base-url", url, "--drain-timeout", f"{DRAIN:g}"]
+        arguments += ["--limit", f"calls={options.calls + 50}"]  # one that is ending and the one that follows it are two
         server = stack.enter_context(running("server", arguments, folder, TWILIO_AUTH_TOKEN=TOKEN))
         admin = server.said(r"admin +(http://\S+/)healthz")[1]
         port = int(server.said(r"here +127\.0\.0\.1:(\d+)")[1])
