@@ -114,9 +114,9 @@ FAULTS = [
     ),
     Fault(
         "a media websocket is opened without a token",
-        "sources/_xml_listener.py",
-        "        if self.exchange.awaits(token):",
-        "        if True:",
+        "sources/_carrier_streams.py",
+        "    if exchange.awaits(token):",
+        "    if True:",
         ("web/test_xml_carriers.py",),
     ),
     # ---- the door, the flush, the write

@@ -120,6 +120,16 @@ class StreamCall(Invitation, PhoneControl):
         return await self._commands.send_digits(self._stream.start.call, digits)
 
 
+async def serve_by_token(exchange: PhoneExchange, upgrade: Upgrade) -> None:
+    """Serve a media websocket whose address has a token, if a call waits for that. One that is refused has used up nothing."""
+    token = upgrade.request.values["token"]
+    if exchange.awaits(token):
+        await exchange.serve(await upgrade.accept(), token=token)
+    else:
+        exchange.note("unexpected_upgrade")
+        await upgrade.reject(403, "no call waits for a stream")
+
+
 class StreamListener(Listener):
     """Streams of one carrier's; made by `open_streams`.
 

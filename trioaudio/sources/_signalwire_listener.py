@@ -11,22 +11,24 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from .._secret import Secret
 from ..abc import Fields, FrontDoor, PhoneExchange, PhoneStream, Request
-from ..wire import twilio_rest, twiml
+from ..wire import twiml
 from ..wire.phone import PhoneDialect
 from ..wire.signalwire_signature import is_signed
 from ._carrier_streams import TOKEN, StreamCall, key_route
-from ._dialling import DialRules, no_rest
+from ._dialling import DialRules
 from ._twilio_account import TwilioAccount, open_account
+from ._twilio_dialling import TwilioDialler
 from ._xml_calls import CallXml
 from ._xml_listener import TokenListener, offered
 
 log: logging.Logger = logging.getLogger("trioaudio.signalwire")
 
 
-class SignalWireListener(TokenListener):
+class SignalWireListener(TwilioDialler, TokenListener):
     """Calls of SignalWire's; made by `open_signalwire_calls`."""
 
     name = "signalwire"
+    label = "SignalWire"
     xml: CallXml = twiml
 
     def __init__(
@@ -43,29 +45,8 @@ class SignalWireListener(TokenListener):
     ) -> None:
         unannounced = self._take_unannounced if own_streams else None
         super().__init__(door, path, PhoneExchange("signalwire", dialect, TOKEN, unannounced=unannounced), rules)
-        self.rest: TwilioAccount | None = rest
-        """SignalWire's REST interface, if it was opened."""
+        self.rest = rest
         self._project, self._keys = project, keys
-
-    # ---- dialling
-
-    def check_can_dial(self) -> None:
-        """As `Dialler.check_can_dial`."""
-        if self.rest is None:
-            raise no_rest("SignalWire")
-
-    async def place(self, to: str, caller: str, *, ring: int, longest: int | None, detect_machine: bool) -> str:
-        """As `Dialler.place`."""
-        assert self.rest is not None
-        form = twilio_rest.dial_form(
-            to, caller, self.url("voice"), self.url("status"), ring=ring, longest=longest, detect_machine=detect_machine
-        )
-        return await self.rest.dial(form)
-
-    async def end_dialled(self, call: str) -> None:
-        """As `Dialler.end_dialled`."""
-        assert self.rest is not None
-        await self.rest.hang_up(call)
 
     # ---- at the door
 

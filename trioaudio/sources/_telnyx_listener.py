@@ -31,15 +31,14 @@ from ..wire.telnyx_webhook import (
     read_event_untrusted,
     signed_bytes,
 )
-from ._carrier_streams import TOKEN, StreamCall, key_route
+from ._carrier_streams import TOKEN, StreamCall, key_route, serve_by_token
 from ._dialling import Dialler, DialRules
+from ._known_calls import KnownCalls
 from ._telnyx_account import TelnyxAccount, open_telnyx_account
 from ._telnyx_calls import TelnyxCall, TelnyxDesk
 
 log: logging.Logger = logging.getLogger("trioaudio.telnyx")
 
-KEPT = 120.0
-"""Seconds a call is remembered after its end."""
 MOST_WAITING = 1_000
 MOST_REMEMBERED = 4_000
 """Webhooks that are known again when they come twice."""
@@ -83,8 +82,7 @@ class TelnyxListener(Dialler, TelnyxDesk):
         """Its call control."""
         self._door, self._path, self._keys, self._clock = door, path, keys, clock
         self._connection, self._codec = connection, codec
-        self._calls: dict[str, TelnyxCall] = {}
-        self._ended: dict[str, float] = {}
+        self._calls: KnownCalls[TelnyxCall] = KnownCalls()
         self._seen: deque[str] = deque(maxlen=MOST_REMEMBERED)
         self._dialling: deque[str] = deque(maxlen=MOST_WAITING)  # the states of calls that we have dialled
         self._ringing, self._incoming = trio.open_memory_channel[Invitation](MOST_WAITING)
@@ -169,16 +167,11 @@ class TelnyxListener(Dialler, TelnyxDesk):
             self.exchange.note("too_many_ringing")
             await call.reject("busy")
             return
-        self._calls[event.call] = call
+        self._calls.add(event.call, call)
 
     async def media(self, upgrade: Upgrade) -> None:
         """A media websocket is asked for. One that is refused has used up nothing. Checkpoint: yes."""
-        token = upgrade.request.values["token"]
-        if self.exchange.awaits(token):
-            await self.exchange.serve(await upgrade.accept(), token=token)
-        else:
-            self.exchange.note("unexpected_upgrade")
-            await upgrade.reject(403, "no call waits for a stream")
+        await serve_by_token(self.exchange, upgrade)
 
     # ---- inside
 
@@ -187,14 +180,8 @@ class TelnyxListener(Dialler, TelnyxDesk):
         return telnyx_rest.stream_body(self._door.public_url(f"{self._path}/media/{token}", websocket=True), self._codec)
 
     def ended(self, call: TelnyxCall) -> None:
-        """Remember it for a while, since Telnyx has still something to say; and forget those that ended long ago."""
-        now = trio.current_time()
-        self._ended[call.id] = now
-        for id, when in list(self._ended.items()):
-            if when > now - KEPT:
-                break
-            del self._ended[id]
-            self._calls.pop(id, None)
+        """As `TelnyxDesk.ended`."""
+        self._calls.ended(call.id)
 
     def _take_unannounced(self, stream: PhoneStream) -> None:
         try:

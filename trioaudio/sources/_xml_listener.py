@@ -13,11 +13,11 @@ import trio
 from .._errors import RemoteProtocolError
 from ..abc import Auth, Fields, FrontDoor, Handler, Invitation, PhoneExchange, Request, Response, Upgrade
 from ..wire import twiml
+from ._carrier_streams import serve_by_token
 from ._dialling import Dialler, DialRules
+from ._known_calls import KnownCalls
 from ._xml_calls import XmlCall, XmlDesk
 
-KEPT = 120.0
-"""Seconds a call is remembered after its end: the carrier asks once more what is next."""
 MOST_WAITING = 1_000
 _ENDED = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,80}", re.ASCII)
@@ -40,8 +40,7 @@ class XmlListener(Dialler, XmlDesk):
     def __init__(self, door: FrontDoor, path: str, exchange: PhoneExchange, rules: DialRules | None) -> None:
         super().__init__(exchange, rules)
         self._door, self._path = door, path
-        self._calls: dict[str, XmlCall] = {}
-        self._ended: dict[str, float] = {}
+        self._calls: KnownCalls[XmlCall] = KnownCalls()
         self._ringing, self._incoming = trio.open_memory_channel[Invitation](MOST_WAITING)
 
     async def receive(self) -> Invitation:
@@ -89,7 +88,7 @@ class XmlListener(Dialler, XmlDesk):
             call = XmlCall(self, request, sid, account)
             if not self.ring(call):
                 return document(self.xml.response(self.xml.reject(busy=True)))
-            self._calls[sid] = call
+            self._calls.add(sid, call)
         return document(await call.document())
 
     def check_new(self, request: Request) -> None:
@@ -154,14 +153,8 @@ class XmlListener(Dialler, XmlDesk):
         return self._door.public_url(f"{self._path}/{place}", websocket=websocket)
 
     def ended(self, call: XmlCall) -> None:
-        """Remember it for a while, since the carrier asks once more; and forget those that ended long ago."""
-        now = trio.current_time()
-        self._ended[call.sid] = now
-        for sid, when in list(self._ended.items()):
-            if when > now - KEPT:
-                break
-            del self._ended[sid]
-            self._calls.pop(sid, None)
+        """As `XmlDesk.ended`."""
+        self._calls.ended(call.sid)
 
 
 class TokenListener(XmlListener):
@@ -170,12 +163,7 @@ class TokenListener(XmlListener):
     streams_say_account = False
 
     async def media(self, upgrade: Upgrade) -> None:
-        token = upgrade.request.values["token"]
-        if self.exchange.awaits(token):
-            await self.exchange.serve(await upgrade.accept(), token=token)
-        else:
-            self.exchange.note("unexpected_upgrade")
-            await upgrade.reject(403, "no call waits for a stream")
+        await serve_by_token(self.exchange, upgrade)
 
 
 def document(text: str) -> Response:

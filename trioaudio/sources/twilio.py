@@ -23,12 +23,12 @@ from ..wire import twilio_rest, twiml
 from ..wire.twilio import STREAM_ERRORS, TWILIO
 from ..wire.twilio_signature import HEADER, is_signed
 from ._dialling import DialRules as DialRules
-from ._dialling import no_rest
 from ._twilio_account import TwilioAccount as TwilioAccount
 from ._twilio_account import open_account as open_account
 from ._twilio_calls import TwilioDesk, Unannounced
+from ._twilio_dialling import TwilioDialler
 from ._xml_calls import CallXml
-from ._xml_listener import XmlListener, offered
+from ._xml_listener import offered
 
 log: logging.Logger = logging.getLogger("trioaudio.twilio")
 
@@ -39,10 +39,11 @@ TOKEN = "trioaudio-token"
 _SID = re.compile(r"[A-Z]{2}[0-9A-Za-z]{1,64}", re.ASCII)
 
 
-class TwilioListener(XmlListener, TwilioDesk):
+class TwilioListener(TwilioDialler, TwilioDesk):
     """Calls of Twilio's; made by `listen`, or opened by name."""
 
     name = "twilio"
+    label = "Twilio"
     xml: CallXml = twiml
 
     def __init__(
@@ -60,29 +61,8 @@ class TwilioListener(XmlListener, TwilioDesk):
         unannounced = self._take_unannounced if own_twiml else None
         exchange = PhoneExchange("twilio", TWILIO, TOKEN, unannounced=unannounced, one_way=one_way, track=track)
         super().__init__(door, path, exchange, rules)
-        self.rest: TwilioAccount | None = rest
-        """Twilio's REST interface, if it was opened."""
+        self.rest = rest
         self._credentials = credentials
-
-    # ---- dialling
-
-    def check_can_dial(self) -> None:
-        """As `Dialler.check_can_dial`."""
-        if self.rest is None:
-            raise no_rest("Twilio")
-
-    async def place(self, to: str, caller: str, *, ring: int, longest: int | None, detect_machine: bool) -> str:
-        """As `Dialler.place`."""
-        assert self.rest is not None
-        form = twilio_rest.dial_form(
-            to, caller, self.url("voice"), self.url("status"), ring=ring, longest=longest, detect_machine=detect_machine
-        )
-        return await self.rest.dial(form)
-
-    async def end_dialled(self, call: str) -> None:
-        """As `Dialler.end_dialled`."""
-        assert self.rest is not None
-        await self.rest.hang_up(call)
 
     # ---- at the door
 

@@ -5,17 +5,14 @@ Source: plivo.com/docs/voice/xml (Stream, Redirect, Hangup, Dial, DTMF), read 20
 
 from __future__ import annotations
 
-import re
 from xml.sax.saxutils import escape, quoteattr
 
+from .twiml import hang_up as hang_up
+from .twiml import is_address
 from .twiml import redirect as redirect
+from .twiml import response as response
 
 MULAW = "audio/x-mulaw;rate=8000"
-
-
-def response(*verbs: str) -> str:
-    """A whole document."""
-    return f'<?xml version="1.0" encoding="UTF-8"?><Response>{"".join(verbs)}</Response>'
 
 
 def connect_stream(url: str, status_callback: str, *, content_type: str = MULAW) -> str:
@@ -24,11 +21,6 @@ def connect_stream(url: str, status_callback: str, *, content_type: str = MULAW)
         f'<Stream bidirectional="true" keepCallAlive="true" contentType={quoteattr(content_type)} '
         f'statusCallbackUrl={quoteattr(status_callback)} statusCallbackMethod="POST">{escape(url)}</Stream>'
     )
-
-
-def hang_up() -> str:
-    """End the call."""
-    return "<Hangup/>"
 
 
 def reject(*, busy: bool) -> str:
@@ -42,11 +34,7 @@ def dial(target: str) -> str:
     Raises:
         ValueError: it is neither.
     """
-    if re.fullmatch(r"sips?:[^\s<>&\"']{1,250}", target):
-        return f"<Dial><User>{escape(target)}</User></Dial>"
-    if not re.fullmatch(r"\+?[0-9]{2,20}", target):
-        raise ValueError("a call is sent on to a number such as +15550100, or to an address sip:NAME@HOST")
-    return f"<Dial><Number>{target}</Number></Dial>"
+    return f"<Dial><User>{escape(target)}</User></Dial>" if is_address(target) else f"<Dial><Number>{target}</Number></Dial>"
 
 
 def play_digits(digits: str) -> str:

@@ -58,11 +58,20 @@ def dial(target: str) -> str:
     Raises:
         ValueError: it is neither.
     """
+    return f"<Dial><Sip>{_text(target)}</Sip></Dial>" if is_address(target) else f"<Dial>{target}</Dial>"
+
+
+def is_address(target: str) -> bool:
+    """Whether a call is sent on to an address of SIP, rather than to a number.
+
+    Raises:
+        ValueError: it is neither.
+    """
     if re.fullmatch(r"sips?:[^\s<>&\"']{1,250}", target):
-        return f"<Dial><Sip>{_text(target)}</Sip></Dial>"
+        return True
     if not re.fullmatch(r"\+?[0-9]{2,20}", target):
         raise ValueError("a call is sent on to a number such as +15550100, or to an address sip:NAME@HOST")
-    return f"<Dial>{target}</Dial>"
+    return False
 
 
 def play_digits(digits: str) -> str:
