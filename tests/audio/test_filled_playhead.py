@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from trioaudio.audio import Playhead
@@ -32,6 +32,7 @@ class Naive:
 STEPS = st.lists(st.tuples(st.sampled_from(["say", "fill", "wait"]), st.integers(1, 60)), max_size=60)
 
 
+@example([("say", 20), ("fill", 30), ("say", 10)], 0)
 @given(STEPS, st.integers(0, 100))
 def test_it_counts_only_what_is_said(steps: list[tuple[str, int]], ahead: int):
     playhead, naive, now = FilledPlayhead(Playhead(RATE, 0.04, 0.0)), Naive(), 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from trioaudio.audio import PCM16_8K, Frame
@@ -16,6 +16,7 @@ def audio(start: int, num_samples: int, level: int = LOUD) -> Frame:
     return Frame.from_samples((level + np.arange(start, start + num_samples) % 1000 * (level > 0)).astype(np.int16), PCM16_8K)
 
 
+@example(bound=0.1, steps=[(800, LOUD, 0), (800, LOUD, 0)])
 @settings(max_examples=60, deadline=None)
 @given(
     bound=st.floats(0.001, 0.5),

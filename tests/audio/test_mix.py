@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from trioaudio.audio import MULAW_8K, PCM16_8K, AudioFormat, Frame
@@ -17,6 +17,7 @@ def frame(values: list[int] | np.ndarray, format: AudioFormat = PCM16_8K) -> Fra
     return Frame.from_samples(np.asarray(values, np.int16), format)
 
 
+@example([(32_767, 1), (-32_768, -1)])
 @given(st.lists(st.tuples(*[st.integers(-32_768, 32_767)] * 2), min_size=1))
 def test_the_sum_is_clipped_and_does_not_wrap(pairs: list[tuple[int, int]]):
     a, b = zip(*pairs, strict=True)

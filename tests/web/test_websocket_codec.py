@@ -78,6 +78,7 @@ frames = st.tuples(
 
 @pytest.mark.parametrize("role", ["server", "client"])
 @example(stream=[(TEXT, 0, True, 1), (0x80 | TEXT, 0, True, 1)], cuts=[])
+@example(stream=[(0x80 | TEXT, 0, False, 1)], cuts=[])
 @settings(max_examples=120, deadline=None)
 @given(stream=st.lists(frames, max_size=6), cuts=st.lists(st.integers(0, 400), max_size=4))
 def test_plain_frames_and_strange_ones_mean_what_wsproto_says(role: Role, stream: list[Frame], cuts: list[int]) -> None:
