@@ -1393,8 +1393,8 @@ FAULTS = [
     Fault(
         "a websocket that breaks is replaced for ever",
         "sources/_xml_calls.py",
-        "if not waits or (self._rejoins >= REJOINS and not self._keys):",
-        "if not waits:",
+        "if not self._waits_for_a_stream or (self._rejoins >= REJOINS and not self._keys):",
+        "if not self._waits_for_a_stream:",
         (TWILIO,),
     ),
     Fault(

@@ -9,20 +9,16 @@ from contextlib import asynccontextmanager
 
 import trio
 
-from .._errors import CapabilityError, RemoteProtocolError, RestError
-from .._events import AppEvent
-from ..abc import Direction, Invitation, PhoneControl, PhoneExchange, PhoneSource, PhoneStream, Source, SourceCapability
+from .._errors import CapabilityError, RestError
+from ..abc import Direction, PhoneExchange, PhoneStream, Source
 from ..wire.telnyx_webhook import TelnyxEvent
+from ._streamed_call import REJOINS, StreamedCall
 from ._telnyx_account import TelnyxAccount
 
 log: logging.Logger = logging.getLogger("trioaudio.telnyx")
 
-REJOINS = 2
-"""How often a call whose websocket broke gets another one."""
-REJOIN_WITHIN = 8.0
 HANG_UP_WITHIN = 5.0
 """Seconds for the last thing that is said about a call."""
-MOST_EARLY = 16
 
 
 class TelnyxDesk(ABC):
@@ -42,13 +38,11 @@ class TelnyxDesk(ABC):
         """A call is over."""
 
 
-class TelnyxCall(Invitation, PhoneControl):
+class TelnyxCall(StreamedCall):
     """A call that rings, or that somebody has picked up whom we have dialled."""
 
-    capabilities: frozenset[SourceCapability] = frozenset({"transfer", "digits"})
-    rejoin_within: float = REJOIN_WITHIN
-
     def __init__(self, desk: TelnyxDesk, event: TelnyxEvent, *, outbound: bool) -> None:
+        super().__init__(desk.exchange)
         self.id: str = event.call
         """Telnyx's name for it."""
         self.direction: Direction = "outbound" if outbound else "inbound"
@@ -58,12 +52,6 @@ class TelnyxCall(Invitation, PhoneControl):
         self._desk = desk
         self._over = False  # nothing is to be done about it any more
         self._failed = False
-        self._changed = trio.lowlevel.ParkingLot()
-        self._stream: PhoneStream | None = None
-        self._source: PhoneSource | None = None
-        self._token: str | None = None
-        self._rejoins = 0
-        self._early: list[AppEvent] = []
 
     # ---- what the server decides
 
@@ -73,12 +61,10 @@ class TelnyxCall(Invitation, PhoneControl):
             await trio.lowlevel.checkpoint()
             stream = await self._connected()
             self.parameters = stream.start.parameters
-            self._source = PhoneSource(stream.websocket, stream.wire, self)
-            for event in self._early:
-                self._source.tell(event)
-            yield self._source
+            yield self._begin(stream)
         finally:
-            self._let_go()
+            self._forget()
+            self._desk.ended(self)
             with trio.move_on_after(HANG_UP_WITHIN, shield=True):
                 await self._finish()
 
@@ -98,27 +84,14 @@ class TelnyxCall(Invitation, PhoneControl):
 
     async def _ask_for_stream(self, command: str) -> None:
         """Let Telnyx open a media websocket, with a token that is good once."""
-        self._token = self._desk.exchange.expect(self.id, None, self._joined)
+        token = self._expect(self.id, None)
         try:
-            there = await self._desk.account.command(self.id, command, self._desk.stream_body(self._token))
+            there = await self._desk.account.command(self.id, command, self._desk.stream_body(token))
         except RestError as error:
             self.note("command_refused")
             raise trio.BrokenResourceError(f"Telnyx refused {command}, with status {error.status}") from error
         if not there:
             self.gone()
-
-    def _joined(self, stream: PhoneStream) -> None:
-        """A websocket has said that it is for this call."""
-        before, self._stream = self._stream, stream
-        if self._source is not None:
-            try:
-                self._source.go_on(stream.websocket, stream.start)
-            except RemoteProtocolError:
-                self.note("other_format")
-                stream.over.set()
-        if before is not None:
-            before.over.set()
-        self._changed.unpark_all()
 
     async def reject(self, reason: str) -> None:
         if self.direction == "outbound":
@@ -140,20 +113,12 @@ class TelnyxCall(Invitation, PhoneControl):
         self._over = True
         self._desk.ended(self)
 
-    def _let_go(self) -> None:
-        """Nobody answers any more."""
-        self._source = None
-        if self._token is not None:
-            self._desk.exchange.forget(self._token)
-        self._desk.ended(self)
-
     async def _finish(self) -> None:
         """The call ends, unless it has been handed over, and so does its websocket."""
         try:
             await self._hang_up_now()
         finally:
-            if self._stream is not None:
-                self._stream.over.set()
+            self._end_stream()
 
     async def _hang_up_now(self) -> None:
         if self._over:
@@ -177,14 +142,6 @@ class TelnyxCall(Invitation, PhoneControl):
         self._over = True
         self._changed.unpark_all()
 
-    def tell(self, topic: str, value: str) -> None:
-        """Let the channel know what Telnyx found out about the call."""
-        event = AppEvent(topic, (value,))
-        if self._source is not None:
-            self._source.tell(event)
-        elif len(self._early) < MOST_EARLY:
-            self._early.append(event)
-
     async def stream_ended(self, *, failed: bool) -> None:
         """Telnyx says that a stream has ended, or could not begin: the call gets another one if it needs that. Checkpoint: yes."""
         await trio.lowlevel.checkpoint()
@@ -192,7 +149,7 @@ class TelnyxCall(Invitation, PhoneControl):
             self.note("stream_failed")
             self._failed = True
             self._changed.unpark_all()
-        elif self._source is not None and self._source.waits_for_another_line and not self._over and self._rejoins < REJOINS:
+        elif self._waits_for_a_stream and not self._over and self._rejoins < REJOINS:
             self._rejoins += 1
             try:
                 await self._ask_for_stream("streaming_start")
@@ -200,10 +157,6 @@ class TelnyxCall(Invitation, PhoneControl):
                 self.note("rejoin_failed")
 
     # ---- what the source asks
-
-    def note(self, what: str) -> None:
-        """As `PhoneControl.note`."""
-        self._desk.exchange.note(what)
 
     async def hang_up(self) -> None:
         """End the call; closing the websocket alone would leave it up. Checkpoint: yes."""

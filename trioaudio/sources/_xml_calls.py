@@ -13,19 +13,15 @@ from typing import Literal, Protocol, TypeAlias
 
 import trio
 
-from .._errors import CapabilityError, RemoteProtocolError
-from .._events import AppEvent
-from ..abc import Direction, Invitation, PhoneControl, PhoneExchange, PhoneSource, PhoneStream, Request, Source, SourceCapability
+from .._errors import CapabilityError
+from ..abc import Direction, PhoneExchange, Request, Source
+from ._streamed_call import REJOIN_WITHIN, REJOINS, StreamedCall
 
 Fate: TypeAlias = Literal["ringing", "answered", "rejected", "redirected", "gone"]
 
 DECIDE_WITHIN = 12.0
 """Seconds a carrier is kept waiting for a decision; Twilio gives up after 15."""
-REJOINS = 2
-"""How often a call whose websocket broke gets another one."""
-REJOIN_WITHIN = 8.0
 SECONDS_A_KEY = 0.6
-MOST_EARLY = 16
 
 
 class CallXml(Protocol):
@@ -76,13 +72,11 @@ class XmlDesk(ABC):
         return False
 
 
-class XmlCall(Invitation, PhoneControl):
+class XmlCall(StreamedCall):
     """A call that a carrier asks about, from its webhook to its end."""
 
-    capabilities: frozenset[SourceCapability] = frozenset({"transfer", "digits"})
-    rejoin_within: float = REJOIN_WITHIN
-
     def __init__(self, desk: XmlDesk, request: Request, sid: str, account: str) -> None:
+        super().__init__(desk.exchange)
         form = request.form()
         self.sid: str = sid
         """The carrier's name for the call."""
@@ -98,13 +92,7 @@ class XmlCall(Invitation, PhoneControl):
         """What the carrier is told once the stream has ended."""
         self._desk, self._account, self._xml = desk, account, desk.xml
         self._document: str | None = None
-        self._changed = trio.lowlevel.ParkingLot()
-        self._stream: PhoneStream | None = None
-        self._source: PhoneSource | None = None
-        self._token: str | None = None
-        self._rejoins = 0
         self._keys = ""  # to be pressed before the next stream
-        self._early: list[AppEvent] = []  # what the carrier said before there was anybody to hear it
 
     # ---- what the server decides
 
@@ -116,10 +104,7 @@ class XmlCall(Invitation, PhoneControl):
             while self._stream is None:
                 await self._changed.park()
                 self._require_there()
-            self._source = PhoneSource(self._stream.websocket, self._stream.wire, self)
-            for event in self._early:
-                self._source.tell(event)
-            yield self._source
+            yield self._begin(self._stream)
         finally:
             self._finish()
 
@@ -148,29 +133,12 @@ class XmlCall(Invitation, PhoneControl):
 
     def _connect(self, *before: str) -> str:
         account = self._account if self._desk.streams_say_account else None
-        self._token = self._desk.exchange.expect(self.sid, account, self._joined)
-        return self._desk.connect_document(self._account, self._token, *before)
-
-    def _joined(self, stream: PhoneStream) -> None:
-        """A websocket has said that it is for this call."""
-        before, self._stream = self._stream, stream
-        if self._source is not None:
-            try:
-                self._source.go_on(stream.websocket, stream.start)
-            except RemoteProtocolError:
-                self.note("other_format")
-                stream.over.set()
-        if before is not None:
-            before.over.set()
-        self._changed.unpark_all()
+        return self._desk.connect_document(self._account, self._expect(self.sid, account), *before)
 
     def _finish(self) -> None:
         """Nobody answers any more: the websocket ends, and the carrier hears what is next."""
-        if self._token is not None:
-            self._desk.exchange.forget(self._token)
-        if self._stream is not None:
-            self._stream.over.set()
-        self._source = None
+        self._forget()
+        self._end_stream()
         self._desk.ended(self)
 
     # ---- what the carrier asks and says
@@ -190,8 +158,7 @@ class XmlCall(Invitation, PhoneControl):
 
     def what_is_next(self) -> str:
         """The stream has ended: what now."""
-        waits = self._source is not None and self._source.waits_for_another_line
-        if not waits or (self._rejoins >= REJOINS and not self._keys):
+        if not self._waits_for_a_stream or (self._rejoins >= REJOINS and not self._keys):
             return self._xml.response(self.next)
         keys, self._keys = self._keys, ""
         self._rejoins += not keys
@@ -203,19 +170,7 @@ class XmlCall(Invitation, PhoneControl):
             self.fate = "gone"
             self._changed.unpark_all()
 
-    def tell(self, topic: str, value: str) -> None:
-        """Let the channel know what the carrier found out about the call."""
-        event = AppEvent(topic, (value,))
-        if self._source is not None:
-            self._source.tell(event)
-        elif len(self._early) < MOST_EARLY:
-            self._early.append(event)
-
     # ---- what the source asks
-
-    def note(self, what: str) -> None:
-        """As `PhoneControl.note`."""
-        self._desk.exchange.note(what)
 
     async def hang_up(self) -> None:
         """Closing the websocket is enough: the carrier then asks what is next. Checkpoint: yes."""
