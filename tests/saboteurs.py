@@ -1584,7 +1584,8 @@ def main(names: list[str]) -> int:
     for fault, verdict in verdicts:
         print(f"{fault.name:75} {verdict}")
     missed = [f"{verdict}: {fault.name}" for fault, verdict in verdicts if verdict != "killed"]
-    print(f"\n{len(verdicts) - len(missed)} of {len(verdicts)} faults were caught, in {time.perf_counter() - begun:.0f} s", *missed, sep="\n")
+    print(f"\n{len(verdicts) - len(missed)} of {len(verdicts)} faults were caught, in {time.perf_counter() - begun:.0f} s")
+    print(*missed, sep="\n")
     return 1 if missed else 0
 
 
