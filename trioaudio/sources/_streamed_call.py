@@ -70,9 +70,10 @@ class StreamedCall(Invitation, PhoneControl):
             self._exchange.forget(self._token)
 
     def _end_stream(self) -> None:
-        """Let go of the websocket that the call has at last."""
+        """Let go of the websocket that the call has at last: the call itself is remembered for a while, which must not keep it."""
         if self._stream is not None:
             self._stream.over.set()
+            self._stream = None
 
     def tell(self, topic: str, value: str) -> None:
         """Let the channel know what the carrier found out about the call."""
