@@ -44,7 +44,7 @@ SAMPLED = 5.0
 LASTS = 100.0
 """Seconds of a call, at most: what a call remembers of itself has come and gone once before memory counts."""
 QUIET = 6.0
-"""Seconds after the calls have ended."""
+"""Seconds before the calls end, and after."""
 
 
 @dataclass
@@ -151,6 +151,7 @@ class Soak:
 
     def _hang_up(self, at_rest: dict[str, Any]) -> None:
         """All but a few; what they had must be given back."""
+        self.world.run(QUIET)  # those that were just dialled begin to talk
         at_work, stay = self._look(), max(1, self.calls // 10)
         for phone in self._talking()[stay:]:
             phone.hang_up()
