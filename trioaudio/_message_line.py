@@ -111,6 +111,10 @@ class MessageLine:
         except trio.EndOfChannel:
             raise self._ended() from None
 
+    def take_received(self) -> list[str | bytes]:
+        """As `WebSocket.take_received`."""
+        return self._websocket.take_received()
+
     def close(self) -> None:
         """Nothing is sent any more; what is in line is lost. The websocket stays as it is."""
         self._closed = True

@@ -26,6 +26,8 @@ REASON = 120
 """Bytes of a close frame's reason."""
 FAREWELL = 1.0
 """Seconds for a carrier that is told goodbye to end the stream."""
+TOGETHER = 0.4
+"""Seconds of audio that are handed on in one frame, if so much is there at once."""
 
 
 class PhoneControl:
@@ -127,6 +129,9 @@ class PhoneSource(Source):
                 self._break(exc)
         else:
             await self._take(data)
+            for data in line.take_received():
+                if self._over is None:
+                    await self._take(data)
 
     def _lapse(self) -> None:
         """Time has passed, and perhaps nothing has come."""
@@ -151,10 +156,19 @@ class PhoneSource(Source):
             self._post(self.wire.owed())
             await self._websocket.aclose(self.wire.close_code, str(exc)[:REASON])
             return
-        self._items += map(_event, items)
+        for item in items:
+            self._append(_event(item))
         self._post(self.wire.owed())
         if self.wire.phase == "stopped":
             self._end(trio.EndOfChannel())
+
+    def _append(self, item: Frame | Event) -> None:
+        """Another item; audio that waits already is joined by what follows, so that whoever is behind has less to do."""
+        before = self._items[-1] if self._items else None
+        if isinstance(item, Frame) and isinstance(before, Frame) and before.duration + item.duration <= TOGETHER:
+            self._items[-1] = before.joined(item)
+        else:
+            self._items.append(item)
 
     def _end(self, error: Exception) -> None:
         self._over = error

@@ -36,6 +36,13 @@ class WebSocket(ABC):
             trio.BusyResourceError: another task receives.
         """
 
+    def take_received(self) -> list[str | bytes]:
+        """Messages that came with the last one and can be had without waiting, the oldest first; often there is none.
+
+        A fast way for a receiver who is behind, that a websocket need not have. Never the end: `receive` tells of that.
+        """
+        return []
+
     @abstractmethod
     async def send(self, data: str | bytes) -> None:
         """Send one message, after those that were sent before.

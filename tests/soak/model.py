@@ -6,25 +6,27 @@ import math
 import socket
 import time
 
-from soak.callers import Phone
+from soak.callers import Phone, name_in
 from telephone_world import DELTA, SPEAKS, SPEED, Session, World
 
 SILENCE = 0.5
 """Seconds after which a sentence is over."""
-UNSPOKEN = b"\xff" * 160
+UNSPOKEN = b"\xff"
+"""A sample of silence."""
 
 
 class Attentive(Session):
     """One session.
 
     Args:
-        phones: who calls, in the order in which they dial: sessions are opened in the same one.
+        phones: who calls; which of them it hears, the first sentence says.
         world, sock: as for `Session`.
     """
 
     def __init__(self, phones: list[Phone], world: World, sock: socket.socket) -> None:
         super().__init__(world, sock)
-        self._phones, self._number = phones, len(world.sessions)
+        self._phones = phones
+        self._phone: Phone | None = None
         self._loud_until = math.inf
         self._speaking = False
         self._answer = 0
@@ -37,10 +39,11 @@ class Attentive(Session):
 
     def _hear(self, sound: bytes) -> None:
         now = time.monotonic()
-        if sound != UNSPOKEN:
+        if sound := sound.strip(UNSPOKEN):  # of a server that is behind, more than one frame comes at once
             self._loud_until = now
             if not self._speaking:
-                self._phones[self._number].understood()
+                self._phone = self._phones[name_in(sound) - 1]
+                self._phone.understood()
                 self._begin_sentence()
         elif self._speaking and now - self._loud_until > SILENCE:
             self._end_sentence(now)
@@ -62,8 +65,8 @@ class Attentive(Session):
     def _go_on(self, response: str, item: str, number: int, most: int) -> None:
         if response != f"resp_{self._answer}":
             return
-        if not number:
-            self._phones[self._number].spoke_at = time.monotonic()
+        if not number and self._phone is not None:
+            self._phone.spoke_at = time.monotonic()
         self._delta(response, item, first=False)
         if number == most - 1:
             self._say("response.output_audio.done", response_id=response, item_id=item, output_index=0, content_index=0)

@@ -78,6 +78,13 @@ class LeanSocket(WebSocket):
         self._heed_end(item)
         raise self._end()  # with no checkpoint since it was read: a sender must not be told before us, and take it for a failure
 
+    def take_received(self) -> list[str | bytes]:
+        taken = list[str | bytes]()
+        while self._received and isinstance(message := self._received[0], str | bytes):
+            taken.append(message)
+            self._received.popleft()
+        return taken
+
     async def _read_more(self) -> None:
         if self._state == "closing" and self._reading:  # by the one who closes
             await self._over.wait()
