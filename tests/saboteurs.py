@@ -89,6 +89,7 @@ SIGNATURE = "wire/test_twilio_signature.py"
 TWILIO_WIRE = "wire/test_twilio.py"
 TWILIO = "sources/test_twilio.py"
 BAD_INPUT = "web/test_bad_input.py"
+WEBSOCKET = "web/test_websocket.py"
 WEBSOCKET_CODEC = "web/test_websocket_codec.py"
 
 FAULTS = [
@@ -1396,6 +1397,27 @@ FAULTS = [
         "if not self._waits_for_a_stream or (self._rejoins >= REJOINS and not self._keys):",
         "if not self._waits_for_a_stream:",
         (TWILIO,),
+    ),
+    Fault(
+        "who is behind takes one message at a time",
+        "_phone_source.py",
+        "for data in line.take_received():",
+        "for data in ():",
+        (TWILIO,),
+    ),
+    Fault(
+        "what has piled up loses its order",
+        "_phone_source.py",
+        "self._items[-1] = before.joined(item)",
+        "self._items[-1] = item.joined(before)",
+        (TWILIO,),
+    ),
+    Fault(
+        "an end that came with a message is taken for one",
+        "_door/lean_socket.py",
+        "while self._received and isinstance(message := self._received[0], str | bytes):",
+        "while self._received and (message := self._received[0]):",
+        (WEBSOCKET,),
     ),
     Fault(
         "a webhook that is no form is not counted",

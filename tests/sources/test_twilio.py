@@ -197,6 +197,25 @@ async def test_what_twilio_leaves_out_is_heard_as_silence() -> None:
         assert sum(frame.num_samples for frame in frames) == pytest.approx(8 * 1200, abs=320)
 
 
+async def test_audio_that_has_piled_up_is_handed_on_in_one_frame() -> None:
+    heard: list[Frame] = []
+
+    async def handle(call: Call) -> None:
+        async with call.accept() as channel:
+            async for frame in channel:
+                heard.append(frame)
+
+    voice = bytes(range(250)) * 32
+    async with house(handle) as here, here.fake.dial(here.door) as call:
+        line = await call.wait_connected()
+        line.stall(0.3)
+        line.speak(voice)
+        await trio.sleep(2)
+    assert voice in b"".join(frame.data for frame in heard)
+    assert max(frame.duration for frame in heard) > 0.2
+    assert [frame.media_time for frame in heard[1:]] == [frame.media_time + frame.num_samples for frame in heard[:-1]]
+
+
 async def test_keys_are_pressed_between_two_streams_and_the_call_goes_on() -> None:
     heard: list[object] = []
 

@@ -32,6 +32,26 @@ async def test_messages_arrive_whole_and_in_order(open_pair: OpenPair, autojump_
         assert [await websocket.receive() for _ in range(3)] == ["grüß dich", b"\x00\xff", b""]
 
 
+async def test_what_came_with_a_message_can_be_had_without_waiting_but_never_the_end(autojump_clock: MockClock) -> None:
+    async with accepted_by_door(tls=False) as (websocket, peer):
+        frames = [peer.frame(TEXT, b"one"), peer.frame(TEXT, b"two"), peer.frame(BINARY, b"3"), peer.frame(CLOSE, struct.pack("!H", 1000))]
+        await peer.stream.send_all(b"".join(frames))
+        assert await websocket.receive() == "one"
+        assert websocket.take_received() == ["two", b"3"]
+        assert websocket.take_received() == []
+        with pytest.raises(trio.EndOfChannel):
+            await websocket.receive()
+
+
+async def test_a_receiver_need_not_ask_for_what_came_with_a_message(open_pair: OpenPair, autojump_clock: MockClock) -> None:
+    async with open_pair() as (websocket, peer):
+        await peer.stream.send_all(peer.frame(TEXT, b"one") + peer.frame(TEXT, b"two"))
+        received = [await websocket.receive(), *websocket.take_received()]
+        while len(received) < 2:
+            received.append(await websocket.receive())
+        assert received == ["one", "two"]
+
+
 async def test_fragments_are_put_together_also_with_a_ping_between_them(open_pair: OpenPair, autojump_clock: MockClock) -> None:
     async with open_pair() as (websocket, peer):
         euro = "€".encode()

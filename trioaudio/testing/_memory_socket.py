@@ -38,6 +38,12 @@ class MemoryWebSocket(WebSocket):
             raise trio.EndOfChannel if not self._closed_here and self.close_code != ABNORMAL else self._over()
         return self._arrived.popleft()
 
+    def take_received(self) -> list[str | bytes]:
+        """As `WebSocket.take_received`."""
+        taken = list(self._arrived)
+        self._arrived.clear()
+        return taken
+
     async def send(self, data: str | bytes) -> None:
         """As `WebSocket.send`."""
         await trio.lowlevel.checkpoint()
