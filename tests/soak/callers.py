@@ -25,6 +25,7 @@ from trioaudio.wire.twilio_signature import signature
 PTIME = 0.02
 EVERY = (8.0, 3.5)
 """Seconds from one sentence to the next, in turns: the model's answer falls in between, or is interrupted."""
+NAMED = b"\x01\x02\x01\x02"
 IN_ONE_GO = 0.3
 """Seconds without audio in the middle of an answer that still belong to it."""
 State: TypeAlias = Literal["ringing", "opening", "talking", "over", "lost"]
@@ -50,12 +51,13 @@ class Heard:
 
 def named(sound: bytes, number: int) -> bytes:
     """The sound, which begins with the number of the call that it comes from, in samples that are never silence."""
-    return bytes((number // 100 % 100, number % 100)) + sound[2:]
+    name = NAMED + bytes((number // 100, number % 100))
+    return name + sound[len(name) :]
 
 
-def name_in(sound: bytes) -> int:
-    """The number that it begins with."""
-    return sound[0] * 100 + sound[1]
+def name_in(sound: bytes) -> int | None:
+    """The number that it begins with, if it does: of a sentence that was begun before the model listened, there is only the rest."""
+    return sound[len(NAMED)] * 100 + sound[len(NAMED) + 1] if sound.startswith(NAMED) else None
 
 
 class Phone:

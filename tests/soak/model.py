@@ -42,8 +42,9 @@ class Attentive(Session):
         if sound := sound.strip(UNSPOKEN):  # of a server that is behind, more than one frame comes at once
             self._loud_until = now
             if not self._speaking:
-                self._phone = self._phones[name_in(sound) - 1]
-                self._phone.understood()
+                if number := name_in(sound):
+                    self._phone = self._phones[number - 1]
+                    self._phone.understood()
                 self._begin_sentence()
         elif self._speaking and now - self._loud_until > SILENCE:
             self._end_sentence(now)

@@ -13,6 +13,7 @@ import trio
 from testing.phone_pairs import twilio_listener, twilio_source
 
 from trioaudio import Call, Dtmf, Interruption, Secret, Server, TurnInterrupted, open_server, open_session
+from trioaudio.abc import PhoneSource
 from trioaudio.audio import MULAW_8K, PCM16_24K, Frame
 from trioaudio.sources import twilio
 from trioaudio.sources.twilio import TwilioListener
@@ -24,9 +25,13 @@ from trioaudio.testing import (
     cancel_sweep,
     check_listener,
     check_source,
+    memory_websockets,
     open_memory_door,
     say,
 )
+from trioaudio.wire.phone import PhoneWire
+from trioaudio.wire.twilio import TWILIO
+from trioaudio.wire.twilio_carrier import TwilioCarrier
 
 BASE = "https://voice.example.com/twilio"
 pytestmark = pytest.mark.usefixtures("virtual_clock")
@@ -197,23 +202,18 @@ async def test_what_twilio_leaves_out_is_heard_as_silence() -> None:
         assert sum(frame.num_samples for frame in frames) == pytest.approx(8 * 1200, abs=320)
 
 
-async def test_audio_that_has_piled_up_is_handed_on_in_one_frame() -> None:
-    heard: list[Frame] = []
-
-    async def handle(call: Call) -> None:
-        async with call.accept() as channel:
-            async for frame in channel:
-                heard.append(frame)
-
-    voice = bytes(range(250)) * 32
-    async with house(handle) as here, here.fake.dial(here.door) as call:
-        line = await call.wait_connected()
-        line.stall(0.3)
-        line.speak(voice)
-        await trio.sleep(2)
-    assert voice in b"".join(frame.data for frame in heard)
-    assert max(frame.duration for frame in heard) > 0.2
-    assert [frame.media_time for frame in heard[1:]] == [frame.media_time + frame.num_samples for frame in heard[:-1]]
+async def test_audio_that_has_piled_up_is_handed_on_in_few_frames_whole_and_in_order() -> None:
+    ours, theirs = memory_websockets()
+    wire, carrier = PhoneWire(TWILIO), TwilioCarrier("MZ1", "CA1", "AC1", trio.current_time())
+    for message in carrier.greeting():
+        wire.receive_untrusted(message, trio.current_time())
+    source, voice = PhoneSource(ours, wire), bytes(range(250)) * 32
+    for place in range(0, len(voice), 160):
+        theirs.send_nowait(carrier.media(voice[place : place + 160], place // 8))
+    frames = [await source.receive() for _ in range(3)]
+    assert [frame.num_samples for frame in frames if isinstance(frame, Frame)] == [3200, 3200, 1600]
+    assert [frame.media_time for frame in frames if isinstance(frame, Frame)] == [0, 3200, 6400]
+    assert b"".join(frame.data for frame in frames if isinstance(frame, Frame)) == voice
 
 
 async def test_keys_are_pressed_between_two_streams_and_the_call_goes_on() -> None:

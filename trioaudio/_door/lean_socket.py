@@ -69,7 +69,7 @@ class LeanSocket(WebSocket):
             if self._received or self._state != "open":
                 await trio.lowlevel.checkpoint()
             while not self._received:
-                await self._read_more()
+                await (self._read() if self._state == "open" else self._read_more())
             item = self._received.popleft()
         finally:
             self._receiving = False
@@ -86,11 +86,12 @@ class LeanSocket(WebSocket):
         return taken
 
     async def _read_more(self) -> None:
+        """On a websocket that is not open any more."""
         if self._state == "closing" and self._reading:  # by the one who closes
             await self._over.wait()
-        elif self._state in ("open", "closing") and not self._over.is_set():
+        elif self._state == "closing" and not self._over.is_set():
             await self._read()
-        if self._state != "open" and not self._received and self._over.is_set():
+        if not self._received and self._over.is_set():
             raise self._end()
 
     def _end(self) -> Exception:

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 
-from .websocket_frames import BINARY, TEXT, Head, Masks, frame, head_of, payload_of
+from .websocket_frames import BINARY, TEXT, Head, Masks, frame, head_of, plain_message
 
 GOING_WELL, PROTOCOL_ERROR, ABNORMAL, TOO_BIG = 1000, 1002, 1006, 1009
 Role: TypeAlias = Literal["server", "client"]
@@ -68,14 +68,13 @@ class WebSocketCodec:
         data, self._held, at = self._held + data if self._held else data, b"", 0
         while at < len(data):
             if not self._owed:
-                head = head_of(data, at)
-                if head is None:
+                if (plain := self._plainest(data, at)) is not None:
+                    message, at = plain
+                    yield message
+                    continue
+                if (head := head_of(data, at)) is None:
                     self._held = data[at:]
                     return
-                if (plain := self._plainest(data, head)) is not None:
-                    yield plain
-                    at = head.end
-                    continue
                 self._begin(head, at)
             piece = data[at : at + self._owed]
             at += len(piece)
@@ -85,23 +84,11 @@ class WebSocketCodec:
                 if isinstance(item, Left | Malformed):
                     return
 
-    def _plainest(self, data: bytes, head: Head) -> str | bytes | None:
-        """The message, if nothing is strange about this frame."""
-        if (
-            head.first not in (TEXT, BINARY)
-            or head.masked is not self._server
-            or not head.shortest
-            or head.end - head.start > self._longest
-            or head.end > len(data)
-            or self._in_pieces
-            or self._connection.state is not ConnectionState.OPEN
-        ):
+    def _plainest(self, data: bytes, at: int) -> tuple[str | bytes, int] | None:
+        """The message that begins here and the place where it ends, if nothing is strange about it."""
+        if self._in_pieces or self._connection.state is not ConnectionState.OPEN:
             return None
-        payload = payload_of(data, head)
-        try:
-            return payload if head.first == BINARY else payload.decode()
-        except UnicodeDecodeError:
-            return None
+        return plain_message(data, at, masked=self._server, longest=self._longest)
 
     def _begin(self, head: Head, at: int) -> None:
         """A frame that wsproto is to read: where it ends, and whether more of its message follows."""

@@ -8,6 +8,9 @@ from typing import NamedTuple
 TEXT, BINARY = 0x81, 0x82
 """First bytes of a text and of a binary message in one frame, without extensions."""
 _LENGTH_IN_TWO, _LENGTH_IN_EIGHT = 126, 127
+_MASKED = 0x80
+_SHORTEST = 6
+"""Bytes of the shortest frame that is masked; one of ours that is shorter is no hurry."""
 _DRAWN = 1024
 """Bytes of masks that are drawn at a time."""
 
@@ -16,11 +19,6 @@ class Head(NamedTuple):
     """What stands before a frame's payload; places are in the bytes that it was found in."""
 
     first: int
-    masked: bool
-    shortest: bool
-    """The length is written in as few bytes as it must be."""
-    start: int
-    """Where the payload begins."""
     end: int
     """Where the frame ends, which may be behind all that is there."""
 
@@ -29,21 +27,46 @@ def head_of(data: bytes, at: int) -> Head | None:
     """The head of the frame that begins at this place; None if it is not complete."""
     if len(data) < at + 2:
         return None
-    length, masked = data[at + 1] & 0x7F, data[at + 1] >= 0x80
+    length = data[at + 1] & 0x7F
     more = 0 if length < _LENGTH_IN_TWO else 2 if length == _LENGTH_IN_TWO else 8
-    start = at + 2 + more + (4 if masked else 0)
+    start = at + 2 + more + (4 if data[at + 1] >= _MASKED else 0)
     if len(data) < start:
         return None
-    if not more:
-        return Head(data[at], masked, True, start, start + length)
-    length = int.from_bytes(data[at + 2 : at + 2 + more], "big")
-    return Head(data[at], masked, length > (0xFFFF if more == 8 else 125), start, start + length)
+    return Head(data[at], start + (int.from_bytes(data[at + 2 : at + 2 + more], "big") if more else length))
 
 
-def payload_of(data: bytes, head: Head) -> bytes:
-    """The payload of a frame that is complete, unmasked."""
-    payload = data[head.start : head.end]
-    return _masked(payload, data[head.start - 4 : head.start]) if head.masked else payload
+def plain_message(data: bytes, at: int, *, masked: bool, longest: int) -> tuple[str | bytes, int] | None:
+    """A message that is one frame and begins at this place, with the place where it ends; None if anything is strange about it.
+
+    Args:
+        data: bytes of the far end.
+        at: the place.
+        masked: whether its frames must be.
+        longest: bytes that it may have.
+    """
+    if len(data) < at + _SHORTEST:
+        return None
+    first, length, start = data[at], data[at + 1], at + 2
+    if (first != TEXT and first != BINARY) or (length >= _MASKED) is not masked:
+        return None
+    length &= 0x7F
+    if length >= _LENGTH_IN_TWO:
+        start += 2 if length == _LENGTH_IN_TWO else 8
+        least, length = (126 if length == _LENGTH_IN_TWO else 65_536), int.from_bytes(data[at + 2 : start], "big")
+        if length < least:
+            return None
+    key = data[start : start + 4] if masked else b""
+    start += len(key)
+    end = start + length
+    if length > longest or end > len(data):
+        return None
+    payload = data[start:end]
+    if masked:
+        payload = _masked(payload, key)
+    try:
+        return payload if first == BINARY else payload.decode(), end
+    except UnicodeDecodeError:
+        return None
 
 
 class Masks:

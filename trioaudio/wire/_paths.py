@@ -19,9 +19,9 @@ Places = tuple[str, ...]
 
 def value_at(message: Message, places: Places) -> Any:
     """The first value that there is; None if there is none."""
-    for place in places:
+    for keys in _keys(places):
         value: Any = message
-        for key in _keys(place):
+        for key in keys:
             value = value.get(key) if isinstance(value, dict) else None
         if value is not None:
             return value
@@ -29,15 +29,15 @@ def value_at(message: Message, places: Places) -> Any:
 
 
 @cache
-def _keys(place: str) -> tuple[str, ...]:
+def _keys(places: Places) -> tuple[tuple[str, ...], ...]:
     """Places are ours, and few: taken apart once."""
-    return tuple(place.split("."))
+    return tuple(tuple(place.split(".")) for place in places)
 
 
 def name_at(message: Message, places: Places) -> str:
     """The id or word there; empty where there is none, or none that could be an id. A number counts as its digits."""
     value = value_at(message, places)
-    if isinstance(value, int) and not isinstance(value, bool):
+    if not isinstance(value, str) and isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     return value if isinstance(value, str) and len(value) <= MAX_NAME and value.isprintable() else ""
 

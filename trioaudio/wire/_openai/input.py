@@ -50,7 +50,7 @@ class InputReader:
 
     def append(self, frame: Frame) -> str:
         """As `OpenAIWire.append`."""
-        if frame.format != self._format:
+        if frame.format is not self._format and frame.format != self._format:
             raise FormatError(f"this session hears {self._format}, the frame is {frame.format}; convert it first (audio.Converter)")
         self._uncommitted += frame.num_samples
         return f'{{"type":"input_audio_buffer.append","event_id":"{self._writer.new_id()}","audio":"{frame.base64}"}}'
