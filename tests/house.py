@@ -60,6 +60,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "_source",
         "_model",
         "_message_line",
+        "_arrivals",
         "_phone_source",
         "_phone_exchange",
         "_listener",

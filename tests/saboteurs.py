@@ -1407,7 +1407,7 @@ FAULTS = [
     ),
     Fault(
         "what has piled up loses its order",
-        "_phone_source.py",
+        "_arrivals.py",
         "self._items[-1] = before.joined(item)",
         "self._items[-1] = item.joined(before)",
         (TWILIO,),

@@ -7,13 +7,13 @@ expected to open another one for the same call, the source waits for that, and w
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
 
 import trio
 
+from ._arrivals import Arrivals
 from ._errors import CapabilityError, RemoteProtocolError
 from ._events import Event, Interrupt
 from ._message_line import MessageLine
@@ -26,8 +26,6 @@ REASON = 120
 """Bytes of a close frame's reason."""
 FAREWELL = 1.0
 """Seconds for a carrier that is told goodbye to end the stream."""
-TOGETHER = 0.4
-"""Seconds of audio that are handed on in one frame, if so much is there at once."""
 
 
 class PhoneControl:
@@ -73,7 +71,7 @@ class PhoneSource(Source):
         """The protocol's memory: its ``start`` says who calls, its ``counts`` what was put up with."""
         self._control = control
         self._websocket, self._line = websocket, MessageLine(websocket)
-        self._items: deque[Frame | Event] = deque()
+        self._items = Arrivals()
         self._over: Exception | None = None
         self._lost_at: float | None = None
         self._rejoin_by = 0.0
@@ -92,7 +90,7 @@ class PhoneSource(Source):
             if self._over is not None:
                 raise type(self._over)(*self._over.args)
             await (self._receive_more() if self._lost_at is None else self._wait_rejoined())
-        return self._items.popleft()
+        return self._items.take()
 
     async def _receive_more(self) -> None:
         scope = self.receiving
@@ -137,9 +135,9 @@ class PhoneSource(Source):
         """Time has passed, and perhaps nothing has come."""
         now = trio.current_time()
         self._post(self.wire.tail(now))
-        self._items += map(_event, self.wire.news(now))
+        self._items.extend(map(_event, self.wire.news(now)))
         if not self._items and (silence := self.wire.lull(now)) is not None:
-            self._items.append(silence)
+            self._items.add(silence)
 
     def _wake(self) -> None:
         """Something is to be received that did not come on the line."""
@@ -156,19 +154,10 @@ class PhoneSource(Source):
             self._post(self.wire.owed())
             await self._websocket.aclose(self.wire.close_code, str(exc)[:REASON])
             return
-        for item in items:
-            self._append(_event(item))
+        self._items.extend(map(_event, items))
         self._post(self.wire.owed())
         if self.wire.phase == "stopped":
             self._end(trio.EndOfChannel())
-
-    def _append(self, item: Frame | Event) -> None:
-        """Another item; audio that waits already is joined by what follows, so that whoever is behind has less to do."""
-        before = self._items[-1] if self._items else None
-        if isinstance(item, Frame) and isinstance(before, Frame) and before.duration + item.duration <= TOGETHER:
-            self._items[-1] = before.joined(item)
-        else:
-            self._items.append(item)
 
     def _end(self, error: Exception) -> None:
         self._over = error
@@ -176,7 +165,7 @@ class PhoneSource(Source):
 
     def tell(self, event: Event | Frame) -> None:
         """Let the channel have an event that came on another way, such as an answering machine's."""
-        self._items.append(event)
+        self._items.add(event)
         self._wake()
 
     # ---- when the line breaks
@@ -222,7 +211,7 @@ class PhoneSource(Source):
         self._note("rejoined")
         self._post(self.wire.owed())
         if cut:
-            self._items.append(Interrupt())
+            self._items.add(Interrupt())
         self._rejoined.set()
         self._rejoined = trio.Event()
         self._wake()

@@ -3,6 +3,7 @@
 A plugin sees contracts, events, errors, ``audio`` and ``wire``; never the channel, never another plugin.
 """
 
+from ._arrivals import Arrivals as Arrivals
 from ._door.library_socket import adopt_socket as adopt_socket
 from ._door.open_socket import open_socket as open_socket
 from ._door.pipe import Pipe as Pipe

@@ -6,7 +6,6 @@ import base64
 import binascii
 import logging
 import secrets
-from collections import deque
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 
@@ -15,7 +14,7 @@ import trio
 from .._errors import RemoteProtocolError
 from .._events import Event
 from .._secret import Secret
-from ..abc import Buffering, FarEnd, Invitation, MessageLine, Played, Source, WebSocket
+from ..abc import Arrivals, Buffering, FarEnd, Invitation, MessageLine, Played, Source, WebSocket
 from ..audio import AudioFormat, Frame
 from ..wire.browser import CLOSE_CODES, RATE, SHOWN, TOKEN_PREFIX, BrowserItem, BrowserPlayed, BrowserWire, Hello, hello_untrusted
 
@@ -112,7 +111,7 @@ class BrowserSource(Source):
         """The protocol's memory; its ``counts`` say what was put up with."""
         self._websocket, self._line = websocket, MessageLine(websocket)
         self._most = lead + SLACK if "pos" in can else float("inf")
-        self._items: deque[BrowserItem] = deque()
+        self._items = Arrivals()
         self._waiting = trio.CancelScope()
         self._room = trio.lowlevel.ParkingLot()
         self._end: Exception | None = None
@@ -126,16 +125,18 @@ class BrowserSource(Source):
             if self._end is not None:
                 raise type(self._end)(*self._end.args)
             await self._read()
-        return _event(self._items.popleft())
+        return self._items.take()
 
     async def _read(self) -> None:
         """The next message, or what is due meanwhile."""
         try:
             with trio.CancelScope(deadline=self.wire.due + PHASE) as self._waiting:
                 self._take(await self._line.receive())
+                for data in self._line.take_received():
+                    self._take(data)
             if self._waiting.cancelled_caught:
                 items, messages = self.wire.advance(trio.current_time())
-                self._items += items
+                self._items.extend(map(_event, items))
                 self._post(messages)
         except RemoteProtocolError as exc:
             log.warning("a browser sent what makes no sense: %s", exc)
@@ -147,7 +148,7 @@ class BrowserSource(Source):
 
     def _take(self, data: str | bytes) -> None:
         items = self.wire.receive_untrusted(data, trio.current_time())
-        self._items += items
+        self._items.extend(map(_event, items))
         self._post(self.wire.owed())
         if self.wire.over:
             self._end = trio.EndOfChannel()

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 import trio
 
-KEPT = 120.0
+KEPT = 60.0
 """Seconds a call is remembered after its end."""
 Known = TypeVar("Known")
 
