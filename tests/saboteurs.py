@@ -1584,7 +1584,8 @@ def judge(fault: Fault) -> tuple[Verdict, str, float]:
         if not plant(fault, Path(folder)):
             return "CANNOT PLANT", f"{fault.module} does not contain this exactly once: {fault.before!r}", 0.0
         code, said = run_suite(Path(folder), fault.tests)
-    verdict: Verdict = "SURVIVED" if code == 0 else "killed" if code in (-1, 1) else "DOES NOT RUN"
+    noticed = code == 1 or code < 0  # a suite that hangs is ended, and sometimes it crashes as it tells where it hung
+    verdict: Verdict = "SURVIVED" if code == 0 else "killed" if noticed else "DOES NOT RUN"
     return verdict, said, time.perf_counter() - begun
 
 
