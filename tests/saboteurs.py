@@ -1410,7 +1410,7 @@ FAULTS = [
         "_arrivals.py",
         "self._items[-1] = before.joined(item)",
         "self._items[-1] = item.joined(before)",
-        (TWILIO,),
+        ("test_arrivals.py", TWILIO),
     ),
     Fault(
         "an end that came with a message is taken for one",

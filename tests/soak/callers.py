@@ -26,6 +26,7 @@ PTIME = 0.02
 EVERY = (8.0, 3.5)
 """Seconds from one sentence to the next, in turns: the model's answer falls in between, or is interrupted."""
 NAMED = b"\x01\x02\x01\x02"
+"""Samples before the number of a call."""
 IN_ONE_GO = 0.3
 """Seconds without audio in the middle of an answer that still belong to it."""
 State: TypeAlias = Literal["ringing", "opening", "talking", "over", "lost"]

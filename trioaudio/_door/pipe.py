@@ -8,6 +8,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
+from typing import NoReturn
 
 import trio
 from trio.lowlevel import notify_closing, wait_readable, wait_writable
@@ -93,8 +94,7 @@ class SocketPipe(Pipe):
                 continue
             except OSError as exc:
                 raise trio.BrokenResourceError(f"the connection failed: {exc}") from exc
-        await trio.lowlevel.checkpoint()
-        raise _closed_here()
+        return await _closed_here()
 
     def write_nowait(self, data: bytes) -> int:
         if self._closed:
@@ -108,8 +108,7 @@ class SocketPipe(Pipe):
 
     async def wait_room(self) -> None:
         if self._closed:
-            await trio.lowlevel.checkpoint()
-            raise _closed_here()
+            await _closed_here()
         await wait_writable(self._sock)
 
     async def write(self, data: bytes) -> None:
@@ -142,8 +141,9 @@ class SocketPipe(Pipe):
         self.close()
 
 
-def _closed_here() -> trio.ClosedResourceError:
-    return trio.ClosedResourceError("this connection was closed here")
+async def _closed_here() -> NoReturn:
+    await trio.lowlevel.checkpoint()
+    raise trio.ClosedResourceError("this connection was closed here")
 
 
 class StreamPipe(Pipe):

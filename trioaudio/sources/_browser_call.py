@@ -133,7 +133,8 @@ class BrowserSource(Source):
             with trio.CancelScope(deadline=self.wire.due + PHASE) as self._waiting:
                 self._take(await self._line.receive())
                 for data in self._line.take_received():
-                    self._take(data)
+                    if self._end is None:
+                        self._take(data)
             if self._waiting.cancelled_caught:
                 items, messages = self.wire.advance(trio.current_time())
                 self._items.extend(map(_event, items))

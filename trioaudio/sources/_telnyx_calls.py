@@ -145,7 +145,7 @@ class TelnyxCall(StreamedCall):
     async def stream_ended(self, *, failed: bool) -> None:
         """Telnyx says that a stream has ended, or could not begin: the call gets another one if it needs that. Checkpoint: yes."""
         await trio.lowlevel.checkpoint()
-        if failed and self._stream is None:
+        if failed and self._stream is None and not self._over:
             self.note("stream_failed")
             self._failed = True
             self._changed.unpark_all()

@@ -37,7 +37,7 @@ def _keys(places: Places) -> tuple[tuple[str, ...], ...]:
 def name_at(message: Message, places: Places) -> str:
     """The id or word there; empty where there is none, or none that could be an id. A number counts as its digits."""
     value = value_at(message, places)
-    if not isinstance(value, str) and isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     return value if isinstance(value, str) and len(value) <= MAX_NAME and value.isprintable() else ""
 
